@@ -1,0 +1,254 @@
+"""Where a composed model and a survey meet: the arrays that every engine works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from medpsy.errors import DataError, SpecError
+from medpsy.families.base import Block
+from medpsy.latent.base import Coefficient, Column, Layout
+from medpsy.model import ComposedModel
+from medpsy.parameter import Parameter
+from medpsy.spec.model_spec import Construct
+from medpsy.survey.survey import Survey
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """One model with one survey.
+
+    Parameters
+    ----------
+    model : ComposedModel
+    person : ndarray of str, shape (person,)
+    blocks : tuple of Block
+        One per construct, in the order of the factors.
+    layout : Layout
+        Complete: columns and coefficients included.
+    design : ndarray, shape (person, 1 + column)
+        A one, then covariates: numbers z-scored, categories as centred indicators.
+    observed : ndarray, shape (person, node)
+        z-scored values of explained observed variables (0/1 for binary ones); NaN where missing and in
+        the columns of constructs.
+    parameters : tuple of Parameter
+        Every free parameter, in sampling order.
+    """
+
+    model: ComposedModel
+    person: np.ndarray
+    blocks: tuple[Block, ...]
+    layout: Layout
+    design: np.ndarray
+    observed: np.ndarray
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def n_person(self) -> int:
+        """Number of persons."""
+        return len(self.person)
+
+    @property
+    def n_factor(self) -> int:
+        """Number of constructs."""
+        return len(self.blocks)
+
+
+def bind(model: ComposedModel, survey: Survey) -> ModelData:
+    """Collect the arrays of ``model`` from ``survey``.
+
+    Raises
+    ------
+    DataError
+        An item or variable is not in the survey, has no answer, or cannot be used by its family; a
+        covariate is missing for someone (screen those persons out, so that they are counted).
+    """
+    if survey.n_person == 0:
+        raise DataError("no person is left", hint="Look at the flow: which rule excluded them?")
+    blocks = tuple(
+        _block(construct, factor, model, survey) for factor, construct in enumerate(model.constructs)
+    )
+    columns, values = _columns(model.covariates, survey)
+    layout, observed = _layout(model, survey, columns, values)
+    parameters = list(model.structure.parameters(layout, model.table))
+    for block in blocks:
+        parameters += model.families[block.name].parameters(block, model.table)
+    return ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+
+
+def local(data: ModelData, block: Block, p: dict[str, Any]) -> dict[str, Any]:
+    """Role names of one block (``slope``) from global names (``slope_meaning``)."""
+    family = data.model.families[block.name]
+    return {role: p[f"{role}_{block.name}"] for role in family.roles}
+
+
+def _block(construct: Construct, factor: int, model: ComposedModel, survey: Survey) -> Block:
+    """The answers to one construct, checked against what its family can use."""
+    family = model.families[construct.name]
+    n_item = len(construct.items)
+    if family.categorical:
+        values = survey.item_codes(construct.items)
+        modules = {survey.instrument.module_of(item) for item in construct.items}
+        counts = {module.n_categories for module in modules}
+        if len(counts) > 1:
+            raise SpecError(
+                f"the items of '{construct.name}' have different numbers of categories: "
+                f"{', '.join(map(str, sorted(counts)))}",
+                hint="Give items with another answer scale a construct of their own.",
+            )
+        n_categories = counts.pop()
+        most = getattr(family, "max_categories", None)
+        if most is not None and n_categories > most:
+            raise SpecError(
+                f"family '{construct.family}' of '{construct.name}' is for two categories; "
+                f"its items have {n_categories}",
+                hint="Use family 'graded' for Likert items.",
+            )
+        _check_answers(construct, values, values >= 0)
+        labels = next(iter(modules)).labels
+        return Block(construct, factor, values, n_categories, labels, np.zeros(n_item), np.ones(n_item))
+    columns = []
+    for item in construct.items:
+        if item in survey.instrument.items:
+            codes = survey.item_codes([item])[:, 0].astype(float)
+            columns.append(np.where(codes < 0, np.nan, codes))
+        else:
+            columns.append(_number(item, survey))
+    raw = np.column_stack(columns)
+    _check_answers(construct, raw, ~np.isnan(raw))
+    centre, unit = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
+    return Block(construct, factor, (raw - centre) / unit, 0, (), centre, unit)
+
+
+def _check_answers(construct: Construct, values: np.ndarray, given: np.ndarray) -> None:
+    """Refuse items without answers or with a single one used, and fewer persons than items."""
+    used = set()
+    for j, item in enumerate(construct.items):
+        seen = np.unique(values[given[:, j], j])
+        if seen.size == 0:
+            raise DataError(
+                f"item '{item}' of '{construct.name}' has no answer at all",
+                hint="Leave it out of the model, or check the column it is read from.",
+            )
+        if seen.size == 1 and values.dtype.kind == "f":
+            raise DataError(
+                f"item '{item}' of '{construct.name}' has the same value for everybody",
+                hint="A constant says nothing about a factor: leave it out of the model.",
+            )
+        used.update(seen.tolist())
+    if len(used) == 1:
+        raise DataError(
+            f"every answer to the items of '{construct.name}' is in one category",
+            hint="Without variation nothing can be measured: check the coding of these columns.",
+        )
+    persons = int(given.any(axis=1).sum())
+    if persons < len(construct.items):
+        raise DataError(
+            f"'{construct.name}' has {len(construct.items)} items but only {persons} persons answered any",
+            hint="Use fewer items, or collect more answers.",
+        )
+
+
+def _number(name: str, survey: Survey) -> np.ndarray:
+    """Values of a numeric variable, as float with NaN."""
+    variable = survey.variable(name)
+    values = survey.variables[name].astype(float)
+    if variable.kind == "category":
+        values = np.where(values < 0, np.nan, values)
+        if len(variable.levels) > 2:
+            raise SpecError(
+                f"'{name}' is a category with {len(variable.levels)} levels and cannot be explained as a number",
+                hint="Only numbers and two-level categories can be mediator or outcome.",
+            )
+    return values
+
+
+def _columns(covariates: tuple[str, ...], survey: Survey) -> tuple[tuple[Column, ...], np.ndarray]:
+    """Design columns of the covariates, with the constant in front."""
+    columns: list[Column] = []
+    values = [np.ones(survey.n_person)]
+    for name in covariates:
+        variable = survey.variable(name)
+        raw = survey.variables[name].astype(float)
+        missing = (raw < 0) if variable.kind == "category" else np.isnan(raw)
+        if missing.any():
+            who = ", ".join(map(str, survey.person[missing][:5]))
+            raise DataError(
+                f"variable '{name}' is missing for {int(missing.sum())} persons ({who})",
+                hint="Screen them out first: medpsy.screen(survey, require=[...]) counts them.",
+            )
+        if variable.kind == "category":
+            for level, text in enumerate(variable.levels[1:], start=1):
+                indicator = (raw == level).astype(float)
+                if indicator.any() and not indicator.all():
+                    columns.append(Column(f"{name}[{text}]", name, float(indicator.mean()), 1.0))
+                    values.append(indicator - indicator.mean())
+        else:
+            unit = float(raw.std())
+            if unit == 0:
+                raise DataError(
+                    f"variable '{name}' has the same value for everybody",
+                    hint="A constant cannot explain anything: leave it out of the model.",
+                )
+            columns.append(Column(name, name, float(raw.mean()), unit))
+            values.append((raw - raw.mean()) / unit)
+        if not any(column.variable == name for column in columns):
+            raise DataError(
+                f"everybody has the same level of '{name}'",
+                hint="A constant cannot explain anything: leave it out of the model.",
+            )
+    return tuple(columns), np.column_stack(values)
+
+
+def _layout(
+    model: ComposedModel, survey: Survey, columns: tuple[Column, ...], values: np.ndarray
+) -> tuple[Layout, np.ndarray]:
+    """Complete the layout with columns and coefficients, and z-score explained variables."""
+    sketch = model.sketch
+    place = {name: i for i, name in enumerate(sketch.nodes)}
+    coefficients: list[Coefficient] = []
+    for path in model.spec.paths:
+        target = place[path.target]
+        if path.source in place:
+            coefficients.append(
+                Coefficient(path.key, target, place[path.source], False, path.label, path)
+            )
+            continue
+        own = [c for c, column in enumerate(columns) if column.variable == path.source]
+        if path.label and len(own) > 1:
+            raise SpecError(
+                f"'{path.label}*{path.source}' labels {len(own)} coefficients, one per level",
+                hint="An exposure with more than two levels needs contrasts; recode it to two levels.",
+            )
+        for c in own:
+            name = f"{path.target}~{columns[c].name}"
+            coefficients.append(Coefficient(name, target, c + 1, True, path.label, path))
+    observed = np.full((survey.n_person, len(sketch.nodes)), np.nan)
+    unit = np.ones(len(sketch.nodes))
+    for name, family in zip(sketch.nodes, sketch.families, strict=True):
+        if family == "latent":
+            continue
+        raw = _number(name, survey)
+        if family == "bernoulli":
+            odd = raw[~np.isnan(raw) & (raw != 0) & (raw != 1)]
+            if odd.size:
+                raise DataError(
+                    f"binary outcome '{name}' holds the value {odd[0]:g}",
+                    hint="Code it 0 and 1, or declare it as a category with two levels.",
+                )
+            observed[:, place[name]] = raw
+        else:
+            unit[place[name]] = np.nanstd(raw)
+            if not unit[place[name]] > 0:
+                raise DataError(
+                    f"explained variable '{name}' has the same value for everybody",
+                    hint="There is nothing to explain: leave it out of the model.",
+                )
+            observed[:, place[name]] = (raw - np.nanmean(raw)) / unit[place[name]]
+    covariance = np.atleast_2d(np.cov(values, rowvar=False, ddof=0))
+    layout = replace(
+        sketch, columns=columns, coefficients=tuple(coefficients), unit=unit, covariance=covariance
+    )
+    return layout, observed

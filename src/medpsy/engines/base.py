@@ -1,0 +1,169 @@
+"""What a likelihood engine is, and how one is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from medpsy.bind import ModelData
+from medpsy.errors import SpecError, nearest
+from medpsy.registry import parts
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an engine takes a model, and why. Declining is not an error."""
+
+    accepted: bool
+    reason: str
+
+
+class CompiledLikelihood(Protocol):
+    """A log-likelihood with its gradient in machine code, for one model and one survey."""
+
+    def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
+        """Log-likelihood and its gradient with respect to every named value."""
+        ...
+
+    def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
+        """Log-likelihood of every person, shape (person,)."""
+        ...
+
+    def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledLikelihood:
+        """The same likelihood, its numerics fitted to where the posterior lies."""
+        ...
+
+    def numerical_error(self, p: dict[str, np.ndarray]) -> float:
+        """Difference from the log-likelihood on numerics twice as fine."""
+        ...
+
+    def describe(self) -> str:
+        """Its numerics in words, for the provenance."""
+        ...
+
+
+class LikelihoodEngine(Protocol):
+    """Decides what happens to the person scores.
+
+    ``order`` is the place in the queue. ``unit`` says what one log-likelihood term is: ``"person"``
+    (scores integrated out) or ``"person, scores given"``.
+    """
+
+    name: str
+    order: int
+    unit: str
+
+    def accepts(self, data: ModelData) -> Verdict:
+        """Yes, or no with the reason."""
+        ...
+
+    def person_normals(self, data: ModelData) -> int:
+        """How many standard normals per person have to be sampled (0 if integrated out)."""
+        ...
+
+    def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Any) -> Any:
+        """Log-likelihood of every person, shape (person,), at parameter values ``p``."""
+        ...
+
+    def settings(self, data: ModelData, size: int | None = None) -> Any:
+        """What ``log_likelihood`` needs beyond the data (a grid of ``size`` nodes), or None."""
+        ...
+
+    def compiles(self, data: ModelData) -> Verdict:
+        """Whether the compiled route is open for this model, and why not."""
+        ...
+
+    def compiled(self, data: ModelData, settings: Any) -> CompiledLikelihood:
+        """The compiled route; only where ``compiles`` accepts."""
+        ...
+
+
+def engines() -> dict[str, LikelihoodEngine]:
+    """All registered engines, in the order in which they are asked."""
+    known = parts("medpsy.engines", "ENGINE")
+    return dict(sorted(known.items(), key=lambda pair: pair[1].order))
+
+
+def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
+    """Ask the engines in turn, or the named one.
+
+    Returns
+    -------
+    engine : LikelihoodEngine
+    verdicts : list of (engine name, reason)
+        Every answer heard, for the provenance.
+
+    Raises
+    ------
+    SpecError
+        The named engine does not exist or declines.
+    """
+    known = engines()
+    if name != "auto":
+        if name not in known:
+            raise SpecError(f"there is no engine '{name}'", hint=nearest(name, [*known, "auto"]))
+        verdict = known[name].accepts(data)
+        if not verdict.accepted:
+            raise SpecError(
+                f"engine '{name}' cannot take this model: {verdict.reason}", hint="Use engine 'auto'."
+            )
+        return known[name], [(name, f"asked for; {verdict.reason}")]
+    verdicts = []
+    for engine in known.values():
+        verdict = engine.accepts(data)
+        verdicts.append((engine.name, verdict.reason))
+        if verdict.accepted:
+            return engine, verdicts
+    raise SpecError("no engine takes this model", hint="; ".join(f"{n}: {r}" for n, r in verdicts))
+
+
+def observed_patterns(data: ModelData) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Persons grouped by which Gaussian observed nodes they answered: (persons, nodes) pairs."""
+    gaussian = np.array([family == "gaussian" for family in data.layout.families])
+    given = ~np.isnan(data.observed) & gaussian
+    patterns, which = np.unique(given, axis=0, return_inverse=True)
+    which = which.ravel()
+    return [
+        (np.flatnonzero(which == i), np.flatnonzero(pattern)) for i, pattern in enumerate(patterns)
+    ]
+
+
+def gaussian_given(
+    data: ModelData, mean: Any, covariance: Any, persons: np.ndarray, nodes: np.ndarray, xp: Any
+) -> tuple[Any, Any, Any]:
+    """Constructs given the observed nodes of one pattern.
+
+    Parameters
+    ----------
+    mean : array (node, design)
+        M of the reduced form.
+    covariance : array (node, node)
+        L L'.
+
+    Returns
+    -------
+    location : array (person, factor)
+        Conditional means of the constructs.
+    spread : array (factor, factor)
+        Conditional covariance.
+    term : array (person,) or float
+        Log-density of the observed nodes themselves (z-scored units).
+    """
+    factors = data.layout.factors
+    design = xp.constant(data.design[persons])
+    location = design @ xp.swapaxes(mean[factors], 0, 1)
+    spread = covariance[factors][:, factors]
+    if nodes.size == 0:
+        return location, spread, 0.0
+    chol = xp.cholesky(covariance[nodes][:, nodes])
+    gain = xp.solve(chol, covariance[nodes][:, factors])
+    off = xp.constant(data.observed[persons][:, nodes]) - design @ xp.swapaxes(mean[nodes], 0, 1)
+    white = xp.solve(chol, xp.swapaxes(off, 0, 1))
+    term = (
+        -0.5 * xp.sum(white**2, axis=0)
+        - xp.sum(xp.log(xp.diagonal(chol)), axis=-1)
+        - 0.5 * nodes.size * np.log(2 * np.pi)
+    )
+    return location + xp.swapaxes(white, 0, 1) @ gain, spread - xp.swapaxes(gain, 0, 1) @ gain, term

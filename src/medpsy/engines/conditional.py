@@ -1,0 +1,103 @@
+"""Persons sampled: their independent normals z are parameters, non-centred.
+
+The fall-back for four or more constructs and for binary outcomes, and an independent check of the other
+engines. Its log-likelihood terms are conditional on the scores, so they must not be compared with
+marginal ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from medpsy.bind import ModelData, local
+from medpsy.engines.base import Verdict
+
+
+class Conditional:
+    """The engine ``conditional``."""
+
+    name = "conditional"
+    order = 3
+    unit = "person, scores given"
+
+    def accepts(self, data: ModelData) -> Verdict:
+        """Everything whose explained variables that explain others are complete."""
+        layout = data.layout
+        for node in np.flatnonzero(~layout.latent):
+            explains = any(not c.from_column and c.source == node for c in layout.coefficients)
+            missing = int(np.isnan(data.observed[:, node]).sum())
+            if explains and missing:
+                return Verdict(
+                    False,
+                    f"'{layout.nodes[node]}' explains another variable and is missing for {missing} persons",
+                )
+        return Verdict(True, "persons sampled")
+
+    def person_normals(self, data: ModelData) -> int:
+        """One per construct."""
+        return data.n_factor
+
+    def settings(self, data: ModelData, size: int | None = None) -> None:
+        """Nothing."""
+
+    def compiles(self, data: ModelData) -> Verdict:
+        """Never: with persons sampled the PyMC model is the route."""
+        return Verdict(False, "persons are sampled, which is done by the PyMC model")
+
+    def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Any = None) -> Any:
+        """Log-likelihood of every person given ``p["z"]`` (person, factor); shape (person,)."""
+        layout = data.layout
+        eq = data.model.structure.equations(p, layout, xp)
+        scores, total = _walk(data, p["z"], eq, xp)
+        for block in data.blocks:
+            theta = scores[layout.factors[block.factor]]
+            total = total + _answers(data, block, local(data, block, p), theta, xp)
+        return total
+
+
+def _walk(data: ModelData, z: Any, eq: Any, xp: Any) -> tuple[dict[int, Any], Any]:
+    """Values of all nodes in topological order, and the log-density of the observed ones."""
+    layout = data.layout
+    base = xp.constant(data.design) @ xp.swapaxes(eq.g, 0, 1)
+    factor_of = {node: d for d, node in enumerate(layout.factors)}
+    noise = z @ xp.swapaxes(eq.z[layout.factors][:, layout.factors], 0, 1)
+    value: dict[int, Any] = {}
+    total = xp.zeros((data.n_person,))
+    for node, family in enumerate(layout.families):
+        eta = base[:, node]
+        for c in layout.coefficients:
+            if c.target == node and not c.from_column:
+                eta = eta + eq.b[node, c.source] * value[c.source]
+        if family == "latent":
+            value[node] = eta + noise[:, factor_of[node]]
+            continue
+        y = data.observed[:, node]
+        given = xp.constant((~np.isnan(y)).astype(float))
+        y = xp.constant(np.where(np.isnan(y), 0.0, y))
+        value[node] = y
+        if family == "gaussian":
+            sd = eq.d[node]
+            term = -0.5 * ((y - eta) / sd) ** 2 - xp.log(sd) - 0.5 * np.log(2 * np.pi)
+        else:
+            term = -xp.softplus((1.0 - 2.0 * y) * eta)
+        total = total + given * term
+    return value, total
+
+
+def _answers(data: ModelData, block: Any, p: dict[str, Any], theta: Any, xp: Any) -> Any:
+    """Log-probability of all answers of a person to one block at that person's score."""
+    family = data.model.families[block.name]
+    if family.categorical:
+        table = family.log_prob(theta, p, xp)
+        chosen = (block.values.T[:, None, :] == np.arange(block.n_categories)[None, :, None]).astype(float)
+        return xp.sum(xp.sum(xp.constant(chosen) * table, axis=0), axis=0)
+    mean, sd = family.log_prob(theta, p, xp)
+    given = (~np.isnan(block.values.T)).astype(float)
+    y = np.where(np.isnan(block.values.T), 0.0, block.values.T)
+    term = -0.5 * ((xp.constant(y) - mean) / sd) ** 2 - xp.log(sd) - 0.5 * np.log(2 * np.pi)
+    return xp.sum(xp.constant(given) * term, axis=0)
+
+
+ENGINE = Conditional()

@@ -1,0 +1,70 @@
+"""Equally spaced nodes for the constructs.
+
+For a smooth integrand the trapezoid rule on equally spaced nodes converges exponentially: with spacing h
+and a posterior sd s of one person its relative error is about 2 exp(-2 pi^2 s^2 / h^2). Spacing at most s
+gives 5e-9, where Gauss-Hermite rules of the same size fail for informative questionnaires.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medpsy.errors import FitError
+
+#: Half-width of the grid in sds of a construct.
+REACH = 6.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Nodes per construct, on the construct's own scale.
+
+    Parameters
+    ----------
+    nodes : tuple of ndarray
+        Equally spaced, one array per construct.
+    """
+
+    nodes: tuple[np.ndarray, ...]
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Distance between neighbours, per construct."""
+        return np.array([t[1] - t[0] for t in self.nodes])
+
+    def refined(self) -> Grid:
+        """Half the spacing, same ends."""
+        return Grid(tuple(np.linspace(t[0], t[-1], 2 * len(t) - 1) for t in self.nodes))
+
+    def describe(self) -> str:
+        """For the provenance."""
+        sizes = " x ".join(str(len(t)) for t in self.nodes)
+        gaps = ", ".join(f"{h:.2f}" for h in self.spacing)
+        return f"{sizes} equally spaced nodes, spacing {gaps}"
+
+
+def default_grid(n_factor: int, size: int | None = None) -> Grid:
+    """Grid over +-6 before anything is known: 61 nodes for one construct, 41 for two, 25 for three."""
+    count = size or {1: 61, 2: 41}.get(n_factor, 25)
+    if count < 5:
+        raise FitError(f"a grid of {count} nodes is too coarse", hint="Use at least 5, better 21 nodes.")
+    return Grid(tuple(np.linspace(-REACH, REACH, count) for _ in range(n_factor)))
+
+
+def fitted_grid(low: np.ndarray, high: np.ndarray, person_sd: np.ndarray, ratio: float = 1.0) -> Grid:
+    """Grid that covers [low, high] with spacing ``ratio`` times the smallest posterior sd, per construct.
+
+    Parameters
+    ----------
+    low, high : ndarray, shape (factor,)
+        Range that holds practically all posterior mass.
+    person_sd : ndarray, shape (factor,)
+        Smallest posterior sd of a person.
+    """
+    nodes = []
+    for a, b, s in zip(low, high, person_sd, strict=True):
+        count = int(np.clip(np.ceil((b - a) / (ratio * s)), 12, 400)) + 1
+        nodes.append(np.linspace(a, b, count))
+    return Grid(tuple(nodes))

@@ -1,0 +1,153 @@
+"""Persons integrated out over equally spaced nodes (Bock & Aitkin, 1981, doi:10.1007/BF02293801).
+
+p(y_i) = sum_q N(t_q; m_i, S) h^F prod_j P_j(y_ij | t_q): exact up to the grid error, missing answers simply
+absent from the product. Explained Gaussian variables are conditioned on in closed form first. A shift m_i
+of the mean enters as N(t; m, S) ~ N(t; 0, S) exp(t' S^-1 m), which factorises over the constructs, so the
+weights over the grid are the same for everybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medpsy.bind import ModelData, local
+from medpsy.engines.base import Verdict, gaussian_given, observed_patterns
+from medpsy.engines.grid import Grid, default_grid
+from medpsy.families.base import Block
+from medpsy.latent.base import system
+
+if TYPE_CHECKING:
+    from medpsy.engines.quadrature_compiled import CompiledQuadrature
+
+#: Most constructs a full grid is affordable for.
+MOST_FACTORS = 3
+
+
+class Quadrature:
+    """The engine ``quadrature``: one to three constructs, simple structure."""
+
+    name = "quadrature"
+    order = 2
+    unit = "person"
+
+    def accepts(self, data: ModelData) -> Verdict:
+        """One to three constructs, and no binary outcome beside them."""
+        if not 1 <= data.n_factor <= MOST_FACTORS:
+            return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {MOST_FACTORS}")
+        if "bernoulli" in data.layout.families:
+            return Verdict(False, "a binary outcome depends on several constructs at once")
+        return Verdict(True, f"{data.n_factor} construct(s) summed over a grid")
+
+    def person_normals(self, data: ModelData) -> int:
+        """None: the persons are integrated out."""
+        return 0
+
+    def settings(self, data: ModelData, size: int | None = None) -> Grid:
+        """A grid over +-6 sds of every construct."""
+        return default_grid(data.n_factor, size)
+
+    def compiles(self, data: ModelData) -> Verdict:
+        """Categorical families with kernels, and no explained observed variable."""
+        for block in data.blocks:
+            if not hasattr(data.model.families[block.name], "kernels"):
+                return Verdict(False, f"family '{block.construct.family}' has no compiled kernel")
+        if not data.layout.latent.all():
+            return Verdict(False, "explained observed variables are conditioned on in the PyMC model only")
+        return Verdict(True, "every part has compiled kernels")
+
+    def compiled(self, data: ModelData, settings: Grid) -> CompiledQuadrature:
+        """The same density in machine code."""
+        from medpsy.engines.quadrature_compiled import CompiledQuadrature
+
+        return CompiledQuadrature(data, settings)
+
+    def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Grid) -> Any:
+        """Marginal log-likelihood of every person.
+
+        Parameters
+        ----------
+        p : dict
+            Constrained parameter values, no leading axes.
+        settings : Grid
+            The nodes.
+
+        Returns
+        -------
+        array, shape (person,)
+        """
+        layout = data.layout
+        mean, chol = system(data.model.structure.equations(p, layout, xp), layout, xp)
+        covariance = chol @ xp.swapaxes(chol, 0, 1)
+        sums = [
+            _answer_sums(data, block, local(data, block, p), xp.constant(settings.nodes[block.factor]), xp)
+            for block in data.blocks
+        ]
+        pieces, rows = [], []
+        for persons, nodes in observed_patterns(data):
+            location, spread, term = gaussian_given(data, mean, covariance, persons, nodes, xp)
+            pieces.append(_integrate([s[persons] for s in sums], location, spread, settings, xp) + term)
+            rows.append(persons)
+        return xp.concatenate(pieces, axis=0)[np.argsort(np.concatenate(rows))]
+
+
+def _answer_sums(data: ModelData, block: Block, p: dict[str, Any], theta: Any, xp: Any) -> Any:
+    """Log-probability of all answers of a person to one block at every node, shape (person, node)."""
+    family = data.model.families[block.name]
+    values = block.values
+    if family.categorical:
+        table = family.log_prob(theta, p, xp)
+        n_item, n_cat = values.shape[1], block.n_categories
+        one_hot = (values[:, :, None] == np.arange(n_cat)).reshape(len(values), n_item * n_cat)
+        return xp.constant(one_hot.astype(float)) @ table.reshape((n_item * n_cat, -1))
+    mean, sd = family.log_prob(theta, p, xp)
+    given = (~np.isnan(values)).astype(float)
+    y = np.where(np.isnan(values), 0.0, values)
+    precision = sd**-2.0
+    quadratic = (
+        xp.constant(y**2) @ precision
+        - 2.0 * (xp.constant(y) @ (mean * precision))
+        + xp.constant(given) @ (mean**2 * precision)
+    )
+    return -0.5 * quadratic - xp.constant(given) @ (xp.log(sd) + 0.5 * np.log(2 * np.pi))
+
+
+def _integrate(sums: list[Any], location: Any, spread: Any, grid: Grid, xp: Any) -> Any:
+    """log of the sum over the grid, shape (person,)."""
+    n_factor = len(sums)
+    eye = xp.constant(np.eye(n_factor))
+    precision = xp.solve(spread, eye)
+    tilt = location @ precision
+    total = (
+        -0.5 * xp.sum(tilt * location, axis=1)
+        + 0.5 * _log_det(precision, xp)
+        + float(np.log(grid.spacing).sum() - 0.5 * n_factor * np.log(2 * np.pi))
+    )
+    scaled = []
+    for d, s in enumerate(sums):
+        tilted = s + tilt[:, d, None] * xp.constant(grid.nodes[d])
+        top = tilted.max(axis=1)
+        total = total + top
+        scaled.append(xp.exp(tilted - top[:, None]))
+    mesh = np.meshgrid(*grid.nodes, indexing="ij")
+    exponent = 0.0
+    for a in range(n_factor):
+        for b in range(n_factor):
+            exponent = exponent - 0.5 * precision[a, b] * xp.constant(mesh[a] * mesh[b])
+    # The exponent at the mode of the product may be far below zero; its maximum over the grid is 0.
+    weight = xp.exp(exponent)
+    if n_factor == 1:
+        return total + xp.log(scaled[0] @ weight)
+    first = scaled[0] @ weight.reshape((len(grid.nodes[0]), -1))
+    if n_factor == 2:
+        return total + xp.log(xp.sum(first * scaled[1], axis=1))
+    cube = first.reshape((first.shape[0], len(grid.nodes[1]), len(grid.nodes[2])))
+    return total + xp.log(xp.sum(xp.sum(cube * scaled[2][:, None, :], axis=2) * scaled[1], axis=1))
+
+
+def _log_det(precision: Any, xp: Any) -> Any:
+    return 2.0 * xp.sum(xp.log(xp.diagonal(xp.cholesky(precision))), axis=-1)
+
+
+ENGINE = Quadrature()

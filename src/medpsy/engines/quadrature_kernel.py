@@ -1,0 +1,139 @@
+"""The grid sum and its gradient, person by person, over each person's own window of nodes.
+
+The gradient of a marginal log-likelihood is the E-step: the expected count of every
+(item, category, node) and the first two moments of the constructs. Dimensions are always three; unused
+ones come first and have a single node at zero. Imported only where the compiled route is taken.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from medpsy.jit import jit
+
+
+@jit
+def fill_weight(precision, nodes, sizes, weight):
+    """weight[q0, q1, q2] = exp(-t' P t / 2)."""
+    p00, p01, p02 = precision[0, 0], precision[0, 1], precision[0, 2]
+    p11, p12, p22 = precision[1, 1], precision[1, 2], precision[2, 2]
+    for q0 in range(sizes[0]):
+        t0 = nodes[0, q0]
+        for q1 in range(sizes[1]):
+            t1 = nodes[1, q1]
+            base = p00 * t0 * t0 + 2.0 * p01 * t0 * t1 + p11 * t1 * t1
+            cross = 2.0 * (p02 * t0 + p12 * t1)
+            for q2 in range(sizes[2]):
+                t2 = nodes[2, q2]
+                weight[q0, q1, q2] = math.exp(-0.5 * (base + (cross + p22 * t2) * t2))
+
+
+@jit
+def answer_sums(codes, start, factor, table, sizes, nodes, lo, hi, tilt, sums):
+    """Likelihood of each factor's answers over the window, scaled; returns the log of the scale."""
+    for d in range(3):
+        for q in range(lo[d], hi[d]):
+            sums[d, q] = tilt[d] * nodes[d, q]
+    for j in range(codes.size):
+        if codes[j] >= 0:
+            d = factor[j]
+            at = start[j] + codes[j] * sizes[d]
+            for q in range(lo[d], hi[d]):
+                sums[d, q] += table[at + q]
+    shift = 0.0
+    for d in range(3):
+        top = sums[d, lo[d]]
+        for q in range(lo[d] + 1, hi[d]):
+            top = max(top, sums[d, q])
+        for q in range(lo[d], hi[d]):
+            sums[d, q] = math.exp(sums[d, q] - top)
+        shift += top
+    return shift
+
+
+@jit
+def contract(weight, sums, nodes, lo, hi, marginal, second):
+    """Sum over the window; unnormalised marginals (3, node) and cross moments into ``second``."""
+    a1, b1, a2, b2 = lo[1], hi[1], lo[2], hi[2]
+    for q in range(a1, b1):
+        marginal[1, q] = 0.0
+    for q in range(a2, b2):
+        marginal[2, q] = 0.0
+    total = m01 = m02 = m12 = 0.0
+    for q0 in range(lo[0], hi[0]):
+        t0, s0 = nodes[0, q0], sums[0, q0]
+        mass0 = mass0_1 = 0.0
+        for q1 in range(a1, b1):
+            inner = inner_t = 0.0
+            s01 = s0 * sums[1, q1]
+            for q2 in range(a2, b2):
+                w = weight[q0, q1, q2] * sums[2, q2]
+                inner += w
+                inner_t += w * nodes[2, q2]
+                marginal[2, q2] += s01 * w
+            mass = s01 * inner
+            mass0 += mass
+            mass0_1 += mass * nodes[1, q1]
+            marginal[1, q1] += mass
+            m02 += s01 * inner_t * t0
+            m12 += s01 * inner_t * nodes[1, q1]
+        marginal[0, q0] = mass0
+        total += mass0
+        m01 += mass0_1 * t0
+    second[0, 1] = second[1, 0] = m01 / total
+    second[0, 2] = second[2, 0] = m02 / total
+    second[1, 2] = second[2, 1] = m12 / total
+    return total
+
+
+@jit
+def integrate(
+    codes, start, factor, table, sizes, nodes, lo, hi, tilt, count, weight, ell, counts, first, second
+):
+    """Log-likelihood of every row and, added up with multiplicities, the E-step.
+
+    Parameters
+    ----------
+    codes : int8 (row, item)
+        -1 where no answer was given.
+    start, factor : int64 (item,)
+        Offset of the item in the flat table; which dimension it loads on.
+    table, counts : float (sum of category x node,)
+        Log-probabilities; expected counts (output).
+    sizes : int64 (3,); nodes : float (3, most nodes)
+    lo, hi : int64 (row, 3)
+        Window of each person.
+    tilt : float (row, 3)
+        P m, the factor that moves the mean of the constructs.
+    count : float (row,)
+        How many persons a row stands for.
+    weight : float (q0, q1, q2)
+    ell : float (row,)
+        Output: log of the sum, without the terms that the caller adds.
+    first : float (row, 3); second : float (row, 3, 3)
+        Output: posterior means and second moments of the constructs.
+    """
+    sums, marginal = np.empty_like(nodes), np.empty_like(nodes)
+    for i in range(codes.shape[0]):
+        shift = answer_sums(codes[i], start, factor, table, sizes, nodes, lo[i], hi[i], tilt[i], sums)
+        total = contract(weight, sums, nodes, lo[i], hi[i], marginal, second[i])
+        ell[i] = shift + math.log(total)
+        for d in range(3):
+            mean = square = 0.0
+            for q in range(lo[i, d], hi[i, d]):
+                m = marginal[d, q] / total
+                t = nodes[d, q]
+                mean += m * t
+                square += m * t * t
+                marginal[d, q] = m * count[i]
+            first[i, d] = mean
+            second[i, d, d] = square
+        for j in range(codes.shape[1]):
+            k = codes[i, j]
+            if k >= 0:
+                d = factor[j]
+                at = start[j] + k * sizes[d]
+                for q in range(lo[i, d], hi[i, d]):
+                    counts[at + q] += marginal[d, q]

@@ -1,0 +1,120 @@
+"""What a response family is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from medpsy.errors import SpecError, nearest
+from medpsy.parameter import Parameter
+from medpsy.registry import parts
+from medpsy.spec.model_spec import Construct
+from medpsy.spec.parameters import ParameterRow, ParameterTable
+
+
+@dataclass(frozen=True)
+class Block:
+    """The answers to the items of one construct.
+
+    Parameters
+    ----------
+    construct : Construct
+        Name, items, family.
+    factor : int
+        Which latent variable the items load on.
+    values : ndarray, shape (person, item)
+        Categorical: int8 codes 0..K-1, -1 where no answer. Continuous: float, z-scored, NaN missing.
+    n_categories : int
+        K; 0 for continuous items.
+    labels : tuple of str
+        Label of each category.
+    centre, unit : ndarray, shape (item,)
+        Mean and standard deviation that continuous items were z-scored with (0 and 1 for categorical).
+    """
+
+    construct: Construct
+    factor: int
+    values: np.ndarray
+    n_categories: int
+    labels: tuple[str, ...]
+    centre: np.ndarray
+    unit: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Name of the construct."""
+        return self.construct.name
+
+    @property
+    def item_dim(self) -> str:
+        """Name of the item dimension of this block."""
+        return f"item_{self.name}"
+
+
+class ResponseFamily(Protocol):
+    """Turns person scores into log-probabilities (or log-densities) of answers.
+
+    A family knows nothing of engines. ``p`` maps its role names (``"slope"`` ...) to arrays that may
+    carry leading axes; ``xp`` is the array namespace.
+    """
+
+    name: str
+    categorical: bool
+    roles: tuple[str, ...]
+
+    def rows(self, construct: Construct) -> list[ParameterRow]:
+        """Rows of the parameter table, with default priors."""
+        ...
+
+    def parameters(self, block: Block, table: ParameterTable) -> tuple[Parameter, ...]:
+        """Free parameters of a block, in the order of ``roles``."""
+        ...
+
+    def derived(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
+        """Reported quantities that follow from the parameters (thresholds ...)."""
+        ...
+
+    def start(self, block: Block) -> dict[str, np.ndarray]:
+        """Sensible values of every role to start the search for the mode from."""
+        ...
+
+    def log_prob(self, theta: Any, p: dict[str, Any], xp: Any) -> Any:
+        """Categorical families: theta (node,) -> (..., item, category, node) log-probabilities."""
+        ...
+
+    def draw(self, theta: np.ndarray, p: dict[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+        """Draw answers (person, item) given scores (person,)."""
+        ...
+
+
+class CompiledFamily(Protocol):
+    """A family that also offers its table and the reverse of it to the compiled route."""
+
+    #: ``forward(slope, category_prob, nodes, out)`` and ``reverse(slope, category_prob, nodes, counts, ...)``.
+    kernels: tuple[Callable[..., Any], Callable[..., Any]]
+
+
+def keying(block: Block) -> np.ndarray:
+    """Sign of every item relative to the first one: of the first principal component's weights."""
+    values = block.values.astype(float)
+    values = np.where(values < 0, np.nan, values) if block.n_categories else values
+    off = values - np.nanmean(values, axis=0)
+    filled = np.where(np.isnan(off), 0.0, off)
+    weights = np.linalg.eigh(filled.T @ filled)[1][:, -1]
+    return np.where(weights * weights[0] < 0, -1.0, 1.0)
+
+
+def families() -> dict[str, ResponseFamily]:
+    """All registered families by name."""
+    return parts("medpsy.families", "FAMILY")
+
+
+def family(name: str) -> ResponseFamily:
+    """Return the family called ``name`` or raise SpecError naming the nearest."""
+    known = families()
+    if name not in known:
+        raise SpecError(f"there is no response family '{name}'", hint=nearest(name, known))
+    return known[name]

@@ -1,0 +1,88 @@
+"""The posterior mode and the curvature there: where sampling starts, and in which coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from medpsy.errors import FitError
+from medpsy.inference.density import Density
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A local maximum of the log-density in unconstrained coordinates.
+
+    Parameters
+    ----------
+    u : ndarray, shape (size,)
+    value : float
+        Log-density there, up to a constant.
+    spread : ndarray, shape (size, size)
+        Lower-triangular W with W W' the inverse of the negative Hessian; ``u + W w`` whitens.
+    evaluations : int
+        Gradients used by the search.
+    converged : bool
+        The search ended at a stationary point and the curvature is positive definite.
+    damped : int
+        How many directions had no curvature of their own and were given some.
+    """
+
+    u: np.ndarray
+    value: float
+    spread: np.ndarray
+    evaluations: int
+    converged: bool
+    damped: int
+
+
+def climb(density: Density, start: np.ndarray, max_iterations: int = 500) -> tuple[np.ndarray, int, bool]:
+    """Quasi-Newton search (L-BFGS) from ``start``: the point, gradients used, whether it converged."""
+    from scipy.optimize import minimize
+
+    density.check_start(start)
+
+    def negative(u: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = density.value_and_gradient(u)
+        return (-value, -gradient) if np.isfinite(value) else (1e10, -gradient)
+
+    result = minimize(
+        negative, start, jac=True, method="L-BFGS-B",
+        options={"maxiter": max_iterations, "maxcor": 30, "ftol": 1e-12, "gtol": 1e-4},
+    )  # fmt: skip
+    return result.x, int(result.nfev), bool(np.max(np.abs(result.jac)) < 0.5)
+
+
+def hessian(gradient: Callable[[np.ndarray], np.ndarray], u: np.ndarray, step: float = 1e-4) -> np.ndarray:
+    """Symmetric matrix of second derivatives from central differences of the gradient."""
+    out = np.empty((u.size, u.size))
+    for i in range(u.size):
+        ahead, behind = u.copy(), u.copy()
+        ahead[i] += step
+        behind[i] -= step
+        out[i] = (gradient(ahead) - gradient(behind)) / (2 * step)
+    return 0.5 * (out + out.T)
+
+
+def find_mode(density: Density, start: np.ndarray) -> Mode:
+    """Climb from ``start`` and measure the curvature at the top.
+
+    Directions whose curvature is not positive (or below a thousandth of the prior's unit scale) are damped,
+    which leaves the posterior unchanged: the whitening only sets the coordinates that NUTS moves in.
+    """
+    u, evaluations, converged = climb(density, start)
+    value = density.value_and_gradient(u)[0]
+    curvature = -hessian(lambda x: density.value_and_gradient(x)[1], u)
+    if not np.isfinite(curvature).all():
+        raise FitError(
+            "the curvature at the mode is not a number",
+            hint="The model may not be identified: check for copied items or a prior that is far too wide.",
+        )
+    values, vectors = np.linalg.eigh(curvature)
+    floor = 1e-3
+    damped = int((values < floor).sum())
+    covariance = (vectors / np.maximum(values, floor)) @ vectors.T
+    spread = np.linalg.cholesky(0.5 * (covariance + covariance.T))
+    return Mode(u, value, spread, evaluations, converged and damped == 0, damped)

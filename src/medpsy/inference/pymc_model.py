@@ -1,0 +1,149 @@
+"""The definition that people read, extend and teach from: the model as a pm.Model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from medpsy.bind import ModelData, local
+from medpsy.dims import ANSWERS, FACTOR, PERSON
+from medpsy.engines.base import LikelihoodEngine
+from medpsy.inference.tensor_ops import Tensor
+from medpsy.parameter import Group, Parameter
+from medpsy.spec.expressions import parse_expression
+
+
+def build(data: ModelData, engine: LikelihoodEngine, settings: Any = None) -> pm.Model:
+    """State the model in PyMC.
+
+    Free variables carry the names of the parameters, derived ones (thresholds, labelled paths, defined
+    effects) are Deterministics, and the likelihood is one CustomDist named ``answers`` with one
+    log-likelihood term per person, so that ``az.loo`` leaves out persons.
+
+    Parameters
+    ----------
+    data : ModelData
+    engine : LikelihoodEngine
+    settings : object
+        What the engine needs (the grid).
+
+    Returns
+    -------
+    pm.Model
+    """
+    with pm.Model(coords=_coords(data)) as model:
+        p: dict[str, Any] = {}
+        for parameter in data.parameters:
+            p[parameter.name] = _variable(parameter)
+        if engine.person_normals(data):
+            p["z"] = pm.Normal("z", 0.0, 1.0, dims=(PERSON, FACTOR))
+        _deterministics(data, p)
+        _likelihood(data, engine, settings, p)
+    return model
+
+
+def _coords(data: ModelData) -> dict[str, Any]:
+    """Labels of every dimension."""
+    coords: dict[str, Any] = {PERSON: data.person.astype(str)}
+    coords[FACTOR] = [block.name for block in data.blocks]
+    for parameter in data.parameters:
+        for dim, labels in zip(parameter.dims, parameter.coords, strict=True):
+            coords[dim] = list(labels)
+    for block in data.blocks:
+        if block.n_categories:
+            coords[f"step_{block.name}"] = [f"{k}" for k in range(1, block.n_categories)]
+    if data.layout.coefficients:
+        coords["regression"] = [c.name for c in data.layout.coefficients]
+    return coords
+
+
+def _variable(parameter: Parameter) -> Any:
+    """One random variable, or several joined when the entries have different kinds of prior."""
+    if parameter.event == "simplex":
+        c = np.array([prior.args[0] for prior in parameter.priors])
+        return pm.Dirichlet(
+            parameter.name, np.repeat(c[:, None], parameter.shape[1], axis=1), dims=parameter.dims
+        )
+    if parameter.event == "correlation":
+        return pm.LKJCorr(parameter.name, n=parameter.shape[0], eta=parameter.priors[0].args[0])
+    groups = parameter.groups()
+    if len(groups) == 1:
+        return _scalars(groups[0], dims=parameter.dims)
+    pieces = [_scalars(group, shape=len(group.index)) for group in groups]
+    order = np.argsort(np.concatenate([group.index for group in groups]))
+    return pm.Deterministic(parameter.name, pt.concatenate(pieces)[order], dims=parameter.dims)
+
+
+def _scalars(group: Group, **where: Any) -> Any:
+    """A vector of scalars with one kind of prior."""
+    a = group.args.T
+    make = {
+        "Normal": lambda: pm.Normal(group.name, a[0], a[1], **where),
+        "StudentT": lambda: pm.StudentT(group.name, nu=a[0], mu=a[1], sigma=a[2], **where),
+        "LogNormal": lambda: pm.LogNormal(group.name, a[0], a[1], **where),
+        "HalfNormal": lambda: pm.HalfNormal(group.name, a[0], **where),
+        "HalfStudentT": lambda: pm.HalfStudentT(group.name, nu=a[0], sigma=a[1], **where),
+        "Exponential": lambda: pm.Exponential(group.name, lam=a[0], **where),
+        "Gamma": lambda: pm.Gamma(group.name, alpha=a[0], beta=a[1], **where),
+    }
+    return make[group.kind]()
+
+
+def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
+    """Thresholds, correlations, paths and defined effects (construct sds; z-scored observed variables)."""
+    for block in data.blocks:
+        derived = data.model.families[block.name].derived(local(data, block, p), Tensor)
+        if "threshold" in derived:
+            pm.Deterministic(
+                f"threshold_{block.name}", derived["threshold"], dims=(block.item_dim, f"step_{block.name}")
+            )
+    for parameter in data.parameters:
+        if parameter.event == "correlation":
+            chol = p[parameter.name]
+            name = parameter.name.replace("correlation_chol", "correlation")
+            pm.Deterministic(name, chol @ chol.T, dims=parameter.dims)
+    values = data.model.structure.coefficients(p, data.layout, Tensor)
+    if values is None:
+        return
+    pm.Deterministic("coefficient", values, dims=("regression",))
+    by_label: dict[str, Any] = {
+        c.label: values[i] for i, c in enumerate(data.layout.coefficients) if c.label
+    }
+    for definition in data.model.spec.definitions:
+        expression = parse_expression(definition.expression)
+        if set(expression.names) <= set(by_label):
+            by_label[definition.name] = pm.Deterministic(
+                definition.name, expression.evaluate(by_label)
+            )
+
+
+def _likelihood(data: ModelData, engine: LikelihoodEngine, settings: Any, p: dict[str, Any]) -> None:
+    """One CustomDist over persons; its parameters travel as one flat vector."""
+    names = [parameter.name for parameter in data.parameters] + (["z"] if "z" in p else [])
+    shapes = [parameter.shape for parameter in data.parameters]
+    if "z" in p:
+        shapes.append((data.n_person, data.n_factor))
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    ends = np.cumsum(sizes)
+    flat = pt.concatenate([p[name].ravel() for name in names])
+
+    def logp(value: Any, vector: Any) -> Any:
+        vector = vector.ravel()
+        parts = {
+            name: vector[end - size : end].reshape(shape)
+            for name, size, end, shape in zip(names, sizes, ends, shapes, strict=True)
+        }
+        # The answers are constants of the engine; adding 0 * value ties the term to its observation.
+        return engine.log_likelihood(data, parts, Tensor, settings) + 0.0 * value
+
+    pm.CustomDist(
+        ANSWERS,
+        flat,
+        logp=logp,
+        signature="(n)->()",
+        observed=np.arange(data.n_person, dtype=float),
+        dims=(PERSON,),
+    )

@@ -1,0 +1,122 @@
+"""Recursive path model: residual sd 1 for constructs, free for observed variables.
+
+eta = B eta + G w + D Z z with every path a free coefficient. Exogenous constructs correlate freely.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from medpsy.latent.base import (
+    Equations,
+    Layout,
+    clique_parameters,
+    residual_factor,
+    residual_factor_reverse,
+)
+from medpsy.parameter import Parameter
+from medpsy.spec.model_spec import Path
+from medpsy.spec.parameters import ParameterRow, ParameterTable
+from medpsy.spec.priors import parse_prior
+
+
+class PathStructure:
+    """Parameters ``path`` (coefficient,), ``intercept`` and ``residual_sd`` (observed variable,)."""
+
+    name = "path"
+
+    def rows(self, paths: tuple[Path, ...], layout: Any) -> list[ParameterRow]:
+        """One row per path, per observed variable, and one for the correlations if there are any."""
+        rows = []
+        covariates = {path.source for path in paths} - set(layout.nodes)
+        for path in paths:
+            prior = parse_prior("Normal(0, 1)" if path.source in covariates else "Normal(0, 0.5)")
+            rows.append(
+                ParameterRow("Paths", path.target, "~", path.source, path.label, f"path.{path.key}", prior)
+            )
+        for name, family in zip(layout.nodes, layout.families, strict=True):
+            if family != "latent":
+                prior = parse_prior("Normal(0, 1)" if family == "gaussian" else "Normal(0, 2)")
+                rows.append(ParameterRow("Intercepts", name, "~", "1", None, f"intercept.{name}", prior))
+            if family == "gaussian":
+                prior = parse_prior("HalfNormal(1)")
+                rows.append(
+                    ParameterRow("Residual SDs", name, "~~", name, None, f"residual_sd.{name}", prior)
+                )
+        if layout.cliques:
+            names = "; ".join(", ".join(layout.nodes[i] for i in clique) for clique in layout.cliques)
+            prior = parse_prior("LKJ(2)")
+            rows.append(ParameterRow("Correlations", names, "~~", names, None, "correlation", prior))
+        return rows
+
+    def parameters(self, layout: Layout, table: ParameterTable) -> tuple[Parameter, ...]:
+        """``path``, ``intercept``, ``residual_sd`` and a Cholesky factor per clique, where they exist."""
+        out = []
+        if layout.coefficients:
+            names = tuple(c.name for c in layout.coefficients)
+            priors = tuple(table[f"path.{c.path.key}"].prior for c in layout.coefficients)
+            out.append(Parameter("path", ("regression",), (names,), priors))
+        for role, where in (("intercept", _observed(layout)), ("residual_sd", _gaussian(layout))):
+            names = tuple(layout.nodes[i] for i in where)
+            if names:
+                priors = tuple(table[f"{role}.{name}"].prior for name in names)
+                out.append(Parameter(role, (f"{role}_of",), (names,), priors))
+        return (*out, *clique_parameters(layout, table))
+
+    def equations(self, p: dict[str, Any], layout: Layout, xp: Any) -> Equations:
+        """Place every coefficient where the layout says."""
+        size, width = len(layout.nodes), 1 + len(layout.columns)
+        observed, gaussian = _observed(layout), _gaussian(layout)
+        path = p["path"] if layout.coefficients else xp.zeros((0,))
+        b = xp.place((size, size), *layout.inner_cells, path[..., layout.inner])
+        rows, cols = layout.outer_cells
+        g_values, g_rows, g_cols = [path[..., layout.outer]], [rows], [cols]
+        if observed.size:
+            g_values.append(p["intercept"])
+            g_rows.append(observed)
+            g_cols.append(np.zeros(observed.size, dtype=int))
+        g = xp.place(
+            (size, width), np.concatenate(g_rows), np.concatenate(g_cols), xp.concatenate(g_values, axis=-1)
+        )
+        latent = layout.factors
+        if gaussian.size:
+            ones = xp.zeros((*p["residual_sd"].shape[:-1], latent.size)) + 1.0
+            values = xp.concatenate([ones, p["residual_sd"]], axis=-1)
+        else:
+            values = xp.zeros((latent.size,)) + 1.0
+        where = np.concatenate([latent, gaussian])
+        d = xp.place((1, size), np.zeros(where.size, dtype=int), where, values)[..., 0, :]
+        return Equations(b, g, d, residual_factor(p, layout, xp))
+
+    def reverse(
+        self, p: dict[str, np.ndarray], layout: Layout, d: Equations
+    ) -> dict[str, np.ndarray]:
+        """Pick the gradient of every coefficient from where it was placed."""
+        out = residual_factor_reverse(layout, d.z)
+        if layout.coefficients:
+            grad = np.zeros(len(layout.coefficients))
+            grad[layout.inner] = d.b[layout.inner_cells]
+            grad[layout.outer] = d.g[layout.outer_cells]
+            out["path"] = grad
+        if _observed(layout).size:
+            out["intercept"] = d.g[_observed(layout), 0]
+        if _gaussian(layout).size:
+            out["residual_sd"] = d.d[_gaussian(layout)]
+        return out
+
+    def coefficients(self, p: dict[str, Any], layout: Layout, xp: Any) -> Any:
+        """The parameters themselves."""
+        return p["path"] if layout.coefficients else None
+
+
+def _observed(layout: Layout) -> np.ndarray:
+    return np.flatnonzero(~layout.latent)
+
+
+def _gaussian(layout: Layout) -> np.ndarray:
+    return np.array([i for i, family in enumerate(layout.families) if family == "gaussian"], dtype=int)
+
+
+STRUCTURE = PathStructure()

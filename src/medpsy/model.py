@@ -1,0 +1,216 @@
+"""From a specification to a composed model: names bound to objects, the parameter table complete, no data."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from medpsy.errors import SpecError
+from medpsy.families.base import ResponseFamily, family
+from medpsy.latent.base import Layout, LatentStructure, structure
+from medpsy.mediation.base import design, designs
+from medpsy.spec import graph
+from medpsy.spec.check import check
+from medpsy.spec.model_spec import Construct, ModelSpec, Observed, Path
+from medpsy.spec.parameters import ParameterRow, ParameterTable
+
+
+@dataclass(frozen=True)
+class ComposedModel:
+    """A specification with its parts.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Expanded: paths and definitions written out, the design recognised where there is one.
+    structure : LatentStructure
+        Fills the equations of the constructs.
+    families : dict of str to ResponseFamily
+        By construct.
+    table : ParameterTable
+        Every parameter with its prior.
+    sketch : Layout
+        Nodes, families and cliques; columns are known only with data.
+    covariates : tuple of str
+        Variables that are never explained.
+    """
+
+    spec: ModelSpec
+    structure: LatentStructure
+    families: dict[str, ResponseFamily]
+    table: ParameterTable
+    sketch: Layout
+    covariates: tuple[str, ...]
+
+    @property
+    def constructs(self) -> tuple[Construct, ...]:
+        """Constructs in topological order, the order of the factors."""
+        by_name = {c.name: c for c in self.spec.constructs}
+        return tuple(by_name[n] for n in self.sketch.nodes if n in by_name)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the specification and its priors, first 16 hex digits."""
+        text = repr((self.spec, [(row.target, str(row.prior)) for row in self.table.rows]))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def compose(spec: ModelSpec) -> ComposedModel:
+    """Expand, check and complete a specification.
+
+    Raises
+    ------
+    SpecError
+        An item in two constructs, an undefined name, a cycle, an unknown family or design, a prior on a
+        parameter that does not exist, an expression over unknown labels.
+    """
+    spec = _expand(spec)
+    check(spec)
+    order = graph.order(spec)
+    spec = _canonical(spec, order)
+    nodes = _nodes(spec, order)
+    covariates = graph.covariates(spec)
+    kind = _structure_name(spec, nodes)
+    sketch = _sketch(spec, nodes, kind)
+    parts = {c.name: family(c.family) for c in spec.constructs}
+    rows: list[ParameterRow] = []
+    chosen = structure(kind)
+    rows += chosen.rows(spec.paths, sketch)
+    for construct in spec.constructs:
+        rows += parts[construct.name].rows(construct)
+    for definition in spec.definitions:
+        rows.append(
+            ParameterRow(
+                "Defined", definition.name, ":=", definition.expression, None,
+                f"defined.{definition.name}", None, free=False,
+            )
+        )
+    table = ParameterTable(tuple(rows)).with_priors(dict(spec.priors))
+    return ComposedModel(spec, chosen, parts, table, sketch, covariates)
+
+
+def _expand(spec: ModelSpec) -> ModelSpec:
+    """Write a design out as paths, or recognise the design in the paths."""
+    if spec.design is not None and not spec.paths:
+        latent = frozenset(c.name for c in spec.constructs)
+        paths, definitions = design(spec.design.kind).expand(spec.design, latent)
+        return replace(spec, paths=paths, definitions=definitions + spec.definitions)
+    if spec.design is None:
+        for part in designs().values():
+            found = part.recognise(spec)
+            if found is not None:
+                paths, definitions = part.expand(found, frozenset(c.name for c in spec.constructs))
+                return replace(spec, design=found, paths=paths, definitions=definitions)
+    return spec
+
+
+def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
+    """Fill in observed variables that are explained, and put paths in topological order."""
+    latent = {c.name for c in spec.constructs}
+    declared = {o.name: o for o in spec.observed}
+    targets = [name for name in order if name not in latent and any(p.target == name for p in spec.paths)]
+    for name in declared:
+        if name not in targets:
+            raise SpecError(
+                f"observed variable '{name}' has a family but nothing explains it",
+                hint="Only explained variables need one; covariates are taken as they are.",
+            )
+    observed = tuple(declared.get(name, Observed(name)) for name in targets)
+    place = {name: i for i, name in enumerate(order)}
+    first = {c.name: i for i, c in enumerate(spec.constructs)}
+
+    def rank(path: Path) -> tuple[int, int, int, str]:
+        structural = path.source in latent or path.source in targets
+        labelled = path.label is None
+        return (place[path.target], int(not structural), int(labelled), path.key)
+
+    paths = tuple(sorted(spec.paths, key=rank))
+    covariances = tuple(
+        sorted(spec.covariances, key=lambda c: (first.get(c.left, 0), first.get(c.right, 0)))
+    )
+    return replace(spec, observed=observed, paths=paths, covariances=covariances)
+
+
+def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:
+    """Constructs and explained variables: exogenous constructs first, then topological order."""
+    explained = [name for name in order if any(p.target == name for p in spec.paths)]
+    latent = [c.name for c in spec.constructs]
+    structural = {p.target for p in spec.paths if p.source in latent or p.source in explained}
+    first = [name for name in latent if name not in structural]
+    return (*first, *(name for name in explained if name not in first))
+
+
+def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
+    """``correlated`` for measurement models and saturated latent path models, else ``path``."""
+    if spec.observed:
+        return "path"
+    between = {(p.target, p.source) for p in spec.paths if p.source in nodes}
+    if not between:
+        return "correlated"
+    size = len(nodes)
+    saturated = len(between) == size * (size - 1) // 2
+    covariates = [
+        {p.source for p in spec.paths if p.target == node and p.source not in nodes} for node in nodes
+    ]
+    own_prior = any(target.startswith("path") for target, _ in spec.priors)
+    same = all(c == covariates[0] for c in covariates)
+    return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
+
+
+def _sketch(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> Layout:
+    """Nodes, families and cliques of freely correlated residuals."""
+    latent = {c.name for c in spec.constructs}
+    observed = {o.name: o.family for o in spec.observed}
+    for name, kind_of in observed.items():
+        if kind_of not in ("gaussian", "bernoulli"):
+            raise SpecError(
+                f"observed variable '{name}' cannot have family '{kind_of}'",
+                hint="An explained observed variable is 'gaussian' or 'bernoulli'.",
+            )
+        if kind_of == "bernoulli" and any(p.source == name for p in spec.paths):
+            raise SpecError(
+                f"'{name}' is binary and explains another variable",
+                hint="A product of coefficients is no indirect effect through a binary mediator; "
+                "use it as the outcome, or as an exposure that nothing explains.",
+            )
+    families = tuple("latent" if n in latent else observed[n] for n in nodes)
+    return Layout(
+        nodes=nodes,
+        latent=np.array([n in latent for n in nodes]),
+        families=families,
+        columns=(),
+        coefficients=(),
+        cliques=_cliques(spec, nodes, kind),
+        unit=np.ones(len(nodes)),
+        covariance=np.zeros((1, 1)),
+    )
+
+
+def _cliques(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> tuple[tuple[int, ...], ...]:
+    """Sets of constructs whose residuals correlate: all of them, or the exogenous ones and declared pairs."""
+    place = {name: i for i, name in enumerate(nodes)}
+    if kind == "correlated":
+        return (tuple(range(len(nodes))),) if len(nodes) > 1 else ()
+    latent = [c.name for c in spec.constructs]
+    explained = {p.target for p in spec.paths if p.source in nodes}
+    groups = [{name for name in latent if name not in explained}]
+    for covariance in spec.covariances:
+        pair = {covariance.left, covariance.right}
+        touching = [group for group in groups if group & pair]
+        groups = [group for group in groups if not group & pair] + [pair.union(*touching)]
+    pairs = {frozenset((c.left, c.right)) for c in spec.covariances}
+    for group in groups:
+        free = [n for n in group if n in explained]
+        missing = [
+            (u, v) for u in sorted(group) for v in sorted(group)
+            if u < v and (u in free or v in free) and frozenset((u, v)) not in pairs
+        ]
+        if missing:
+            u, v = missing[0]
+            raise SpecError(
+                f"the residual covariances among {', '.join(sorted(group))} leave out {u} ~~ {v}",
+                hint="Residual correlations are free for whole groups of constructs: add that pair.",
+            )
+    return tuple(tuple(sorted(place[n] for n in group)) for group in groups if len(group) > 1)

@@ -1,0 +1,1 @@
+"""Figures: one a file, each a function from tables or arrays to a matplotlib Figure (never from a fit)."""

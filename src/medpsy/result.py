@@ -1,0 +1,156 @@
+"""A fitted model: the DataTree, what it was fitted to, and where everything came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medpsy.bind import ModelData, bind
+from medpsy.dims import PERSON, POSTERIOR
+from medpsy.errors import DataError
+from medpsy.model import ComposedModel, compose
+from medpsy.spec.model_spec import Construct, Covariance, Definition, Design, ModelSpec, Observed
+from medpsy.spec.model_spec import Path as SpecPath
+from medpsy.survey.instrument import Instrument, Module, Variable
+from medpsy.survey.survey import Event, Survey
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """Posterior, model and answers.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        Groups ``posterior``, ``standardised``, ``sample_stats``, ``log_likelihood`` (one term per person),
+        ``observed_data``, ``constant_data``; every ``az.*`` function works on it.
+    data : ModelData
+    survey : Survey
+    provenance : dict
+        Model text, fingerprints, engine and why, route, sampler, seed, seconds, versions.
+    """
+
+    tree: xr.DataTree
+    data: ModelData
+    survey: Survey
+    provenance: dict[str, Any]
+
+    @property
+    def model(self) -> ComposedModel:
+        """The composed model."""
+        return self.data.model
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Free parameters by name, each (chain, draw, *shape), internal scale."""
+        posterior = self.tree[POSTERIOR]
+        return {p.name: posterior[p.name].to_numpy() for p in self.data.parameters}
+
+    def save(self, path: str | Path) -> None:
+        """Write everything into one netCDF file.
+
+        Raises
+        ------
+        DataError
+            The file cannot be written.
+        """
+        import xarray as xr
+
+        tree = self.tree.copy()
+        held = {
+            "spec": _dump(self.model.spec) | {"name": self.model.spec.name, "note": self.model.spec.note},
+            "instrument": _dump(self.survey.instrument),
+            "ledger": [asdict(event) for event in self.survey.ledger],
+            "simulated": self.survey.simulated,
+            "source": self.survey.source,
+            "provenance": self.provenance,
+        }
+        tables = {f"variable_{name}": ((PERSON,), v) for name, v in self.survey.variables.items()}
+        tables["codes"] = ((PERSON, "all_items"), self.survey.codes)
+        tree["survey"] = xr.DataTree(
+            xr.Dataset(tables | {"held": json.dumps(held), "format": FORMAT}, {PERSON: self.survey.person})
+        )
+        try:
+            tree.to_netcdf(path, engine="h5netcdf")
+        except OSError as error:
+            raise DataError(
+                f"the fit cannot be written to '{path}': {error.strerror or error}",
+                hint="Choose a folder that exists and that you may write to.",
+            ) from None
+
+
+def load(path: str | Path) -> Result:
+    """Read a fit that `Result.save` wrote.
+
+    Raises
+    ------
+    DataError
+        The file is missing, cut off, or no saved fit.
+    """
+    import xarray as xr
+
+    if not Path(path).exists():
+        raise DataError(f"there is no file '{path}'", hint="Check the path of the saved fit.")
+    try:
+        tree = xr.load_datatree(path, engine="h5netcdf")
+        group = tree["survey"].to_dataset()
+        held = json.loads(group["held"].item())
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(
+            f"'{path}' is no saved fit, or it is damaged: {error}", hint="Fit the model again and save it."
+        ) from None
+    survey = Survey(
+        instrument=_instrument(held["instrument"]),
+        person=group[PERSON].to_numpy().astype(str),
+        codes=group["codes"].to_numpy().astype(np.int8),
+        variables={
+            str(name)[9:]: array.to_numpy()
+            for name, array in group.data_vars.items()
+            if str(name).startswith("variable_")
+        },
+        ledger=tuple(Event(**{**e, "places": tuple(e["places"])}) for e in held["ledger"]),
+        simulated=held["simulated"],
+        source=held["source"],
+    )
+    del tree["survey"]
+    data = bind(compose(_spec(held["spec"])), survey)
+    return Result(tree, data, survey, held["provenance"])
+
+
+def _dump(value: Any) -> dict[str, Any]:
+    return asdict(value)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON lists back to tuples."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _fields(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: _tuples(value) for key, value in entry.items()}
+
+
+def _spec(held: dict[str, Any]) -> ModelSpec:
+    kinds: dict[str, Any] = {
+        "constructs": Construct, "observed": Observed, "paths": SpecPath, "covariances": Covariance,
+        "definitions": Definition,
+    }  # fmt: skip
+    parts = {key: tuple(kind(**_fields(e)) for e in held[key]) for key, kind in kinds.items()}
+    design = Design(**_fields(held["design"])) if held["design"] else None
+    return ModelSpec(
+        **parts, priors=_tuples(held["priors"]), design=design, name=held["name"], note=held["note"]
+    )
+
+
+def _instrument(held: dict[str, Any]) -> Instrument:
+    rest = {k: _tuples(v) for k, v in held.items() if k not in ("modules", "variables")}
+    modules = tuple(Module(**_fields(m)) for m in held["modules"])
+    return Instrument(modules=modules, variables=tuple(Variable(**_fields(v)) for v in held["variables"]), **rest)

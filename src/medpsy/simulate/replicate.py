@@ -1,0 +1,86 @@
+"""New answers at given parameters for the persons of a survey: posterior predictive draws, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from medpsy.bind import ModelData, local
+from medpsy.ops import Numpy
+from medpsy.survey.survey import NO_ANSWER
+
+
+def simulate_from(
+    data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Draw new scores and answers at one parameter value.
+
+    Covariates are those of the data, and what is missing there is missing here. Explained observed
+    variables are drawn anew; :func:`replicate` keeps them.
+
+    Parameters
+    ----------
+    data : ModelData
+        Model, covariates and missing pattern.
+    p : dict of str to ndarray
+        One value of every free parameter, without leading axes.
+    rng : Generator
+
+    Returns
+    -------
+    scores : ndarray, shape (person, factor)
+        On the model's own scale.
+    answers : list of ndarray, shape (person, item)
+        One per block, like ``Block.values``: int8 codes with -1, or z-scored values with NaN.
+    """
+    return _scores_and_answers(data, p, _nodes(data, p, rng), rng)
+
+
+def replicate(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator) -> ModelData:
+    """Return the data with everything that the model explains drawn anew at one parameter value.
+
+    Parameters
+    ----------
+    data, p, rng
+        As in :func:`simulate_from`.
+
+    Returns
+    -------
+    ModelData
+        Same persons, covariates, missing pattern and units; new answers and new observed variables.
+    """
+    nodes = _nodes(data, p, rng)
+    _, answers = _scores_and_answers(data, p, nodes, rng)
+    blocks = tuple(replace(b, values=values) for b, values in zip(data.blocks, answers, strict=True))
+    return replace(data, blocks=blocks, observed=np.where(np.isnan(data.observed), np.nan, nodes))
+
+
+def _nodes(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Values of all nodes (person, node): each equation in turn, sources before targets."""
+    layout = data.layout
+    equations = data.model.structure.equations(p, layout, Numpy)
+    noise = rng.standard_normal((data.n_person, len(layout.nodes)))
+    values = np.zeros_like(noise)
+    for node, family in enumerate(layout.families):
+        expected = data.design @ equations.g[node] + values @ equations.b[node]
+        if family == "bernoulli":
+            values[:, node] = expected + rng.logistic(size=data.n_person) > 0
+        else:
+            values[:, node] = expected + equations.d[node] * (noise @ equations.z[node])
+    return values
+
+
+def _scores_and_answers(
+    data: ModelData, p: dict[str, np.ndarray], nodes: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    scores = nodes[:, data.layout.factors]
+    answers = []
+    for block in data.blocks:
+        family = data.model.families[block.name]
+        drawn = family.draw(scores[:, block.factor], local(data, block, p), rng)
+        if family.categorical:
+            answers.append(np.where(block.values == NO_ANSWER, NO_ANSWER, drawn).astype(np.int8))
+        else:
+            answers.append(np.where(np.isnan(block.values), np.nan, drawn))
+    return scores, answers

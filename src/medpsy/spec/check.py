@@ -1,0 +1,218 @@
+"""Rules that every specification obeys, whoever wrote it and in whatever form."""
+
+from __future__ import annotations
+
+from medpsy.errors import SpecError, nearest
+from medpsy.spec.definitions import check_definitions, check_labels, labels, require_plain
+from medpsy.spec.graph import covariates, order
+from medpsy.spec.model_spec import Design, ModelSpec
+from medpsy.spec.priors import parse_prior
+from medpsy.spec.problem import ElementError
+from medpsy.survey.instrument import Instrument
+
+#: What is known about the distribution of an observed variable that others explain.
+OBSERVED_FAMILIES = ("gaussian", "bernoulli")
+
+
+def check(spec: ModelSpec) -> None:
+    """Refuse a specification that contradicts itself.
+
+    Covers names, items in two constructs, paths (see :func:`medpsy.spec.graph.order`), labels, covariances,
+    definitions, roles of the design and the text of priors. Whether a prior's target exists is the
+    parameter table's business, whether the items were asked :func:`check_against`'s.
+
+    Raises
+    ------
+    SpecError
+        The first broken rule, naming the element (an :class:`~medpsy.spec.problem.ElementError`).
+    """
+    _check_constructs(spec)
+    _check_observed(spec)
+    order(spec)
+    check_labels(spec)
+    _check_covariances(spec)
+    check_definitions(spec.definitions, labels(spec))
+    if spec.design is not None:
+        _check_design(spec, spec.design)
+    for target, text in spec.priors:
+        try:
+            parse_prior(text)
+        except SpecError as error:
+            raise ElementError(error.message, hint=error.hint, subject=("prior", target)) from None
+
+
+def check_against(spec: ModelSpec, instrument: Instrument) -> None:
+    """Refuse items and variables that the instrument does not have.
+
+    Raises
+    ------
+    SpecError
+        An item that was never asked, or a covariate or observed variable that was never recorded, with the
+        nearest name that exists.
+    """
+    items = set(instrument.items)
+    for construct in spec.constructs:
+        for item in construct.items:
+            if item not in items:
+                raise ElementError(
+                    f"item '{item}' of construct '{construct.name}' is not in the instrument",
+                    subject=("item", construct.name, item),
+                    hint=nearest(item, items),
+                )
+    variables = [variable.name for variable in instrument.variables]
+    constructs = [construct.name for construct in spec.constructs]
+    for name, subject in _variables(spec):
+        if name not in variables:
+            raise ElementError(
+                f"'{name}' is neither a construct of the model nor a variable of the instrument",
+                subject=subject,
+                hint=nearest(name, [*variables, *constructs]),
+            )
+
+
+def _require_column(name: str, subject: tuple[str, ...]) -> None:
+    control = any(ord(character) < 32 or ord(character) == 127 for character in name)
+    if not name or name != name.strip() or control or "`" in name or ".." in name:
+        raise ElementError(
+            f"'{name}' cannot be the name of an item or variable",
+            subject=subject,
+            hint="Rename the column: no backquote, no control character, no '..', no blank at either end.",
+        )
+
+
+def _check_constructs(spec: ModelSpec) -> None:
+    owner: dict[str, str] = {}
+    names = [construct.name for construct in spec.constructs]
+    for number, construct in enumerate(spec.constructs):
+        name = construct.name
+        require_plain(name, "construct", ("construct", name))
+        if name in names[:number]:
+            raise ElementError(
+                f"construct '{name}' is defined twice",
+                subject=("construct", name),
+                hint="List all its items in one statement.",
+            )
+        for item in construct.items:
+            subject = ("item", name, item)
+            _require_column(item, subject)
+            if item in names:
+                raise ElementError(
+                    f"construct '{name}' is measured by '{item}', which is a construct itself",
+                    subject=subject,
+                    hint="Second-order constructs are not available; list items.",
+                )
+            if item in owner:
+                raise ElementError(
+                    f"item '{item}' measures both '{owner[item]}' and '{name}'",
+                    subject=subject,
+                    hint="Every item belongs to one construct; cross-loadings are not available.",
+                )
+            owner[item] = name
+
+
+def _check_observed(spec: ModelSpec) -> None:
+    seen = {construct.name for construct in spec.constructs}
+    items = {item for construct in spec.constructs for item in construct.items}
+    targets = {path.target for path in spec.paths}
+    if spec.design is not None:
+        targets |= {*spec.design.mediators, spec.design.outcome}
+    for observed in spec.observed:
+        subject = ("observed", observed.name)
+        _require_column(observed.name, subject)
+        if observed.name in items:
+            raise ElementError(
+                f"'{observed.name}' is an item of a construct and cannot be an observed variable as well",
+                subject=subject,
+                hint="Take the item out of the construct, or use the construct.",
+            )
+        if observed.name in seen:
+            raise ElementError(
+                f"'{observed.name}' is defined twice", subject=subject, hint="Remove one of the two."
+            )
+        seen.add(observed.name)
+        if observed.family not in OBSERVED_FAMILIES:
+            raise ElementError(
+                f"observed variable '{observed.name}' has the unknown family '{observed.family}'",
+                subject=("family", observed.name),
+                hint=nearest(observed.family, OBSERVED_FAMILIES),
+            )
+        if observed.name not in targets:
+            raise ElementError(
+                f"nothing explains the observed variable '{observed.name}'",
+                subject=subject,
+                hint="A variable that only explains others is a covariate and is not declared.",
+            )
+    for path in spec.paths:
+        _require_column(path.source, ("path", path.key))
+
+
+def _check_covariances(spec: ModelSpec) -> None:
+    constructs = [construct.name for construct in spec.constructs]
+    seen: set[frozenset[str]] = set()
+    for covariance in spec.covariances:
+        left, right = covariance.left, covariance.right
+        subject = ("covariance", f"{left}~~{right}")
+        if left == right:
+            raise ElementError(
+                f"'{left} ~~ {right}': residual variances are fixed by identification",
+                subject=subject,
+                hint="Every construct has residual variance 1, which sets its scale: remove the statement.",
+            )
+        for name in (left, right):
+            if name not in constructs:
+                raise ElementError(
+                    f"'{left} ~~ {right}': only constructs have covariances, and '{name}' is none",
+                    subject=subject,
+                    hint=nearest(name, constructs),
+                )
+        if frozenset((left, right)) in seen:
+            raise ElementError(f"the covariance '{left} ~~ {right}' is listed twice", subject=subject)
+        seen.add(frozenset((left, right)))
+
+
+def _check_design(spec: ModelSpec, design: Design) -> None:
+    items = {item: c.name for c in spec.constructs for item in c.items}
+    played: dict[str, str] = {}
+    if not design.mediators:
+        raise ElementError(
+            "the design names no mediator", subject=("role", "mediators"), hint="Name at least one."
+        )
+    for role, name in _roles(design):
+        subject = ("role", role)
+        _require_column(name, subject)
+        if name in played:
+            raise ElementError(
+                f"'{name}' is {played[name]} and {role} of the same design",
+                subject=subject,
+                hint="Every variable plays one role.",
+            )
+        played[name] = role
+        if name in items:
+            raise ElementError(
+                f"'{name}' is an item of '{items[name]}' and cannot be {role} as well",
+                subject=subject,
+                hint=f"Use the construct '{items[name]}'.",
+            )
+
+
+def _roles(design: Design) -> list[tuple[str, str]]:
+    return [
+        ("exposure", design.exposure),
+        *(("mediators", name) for name in design.mediators),
+        ("outcome", design.outcome),
+        *(("covariates", name) for name in design.covariates),
+    ]
+
+
+def _variables(spec: ModelSpec) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the names that must be columns of the data, each with the subject of an error about it."""
+    constructs = {construct.name for construct in spec.constructs}
+    found: dict[str, tuple[str, ...]] = {}
+    if spec.design is not None:
+        found.update({name: ("role", role) for role, name in _roles(spec.design) if name not in constructs})
+    for observed in spec.observed:
+        found.setdefault(observed.name, ("observed", observed.name))
+    for name in covariates(spec):
+        key = next(path.key for path in spec.paths if path.source == name)
+        found.setdefault(name, ("path", key))
+    return list(found.items())

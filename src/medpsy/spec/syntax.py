@@ -1,0 +1,279 @@
+"""A model as lavaan-like text: parsed with line and caret in every error.
+
+The language is a subset of lavaan's (Rosseel, 2012, 10.18637/jss.v048.i02) plus item ranges::
+
+    meaning =~ ml1..ml10                      # is measured by
+    mission =~ pm1 + pm2 + pm3
+    mission ~ b*meaning + c*mental_health     # is explained by, with labels
+    meaning ~~ hope                           # residual covariance
+    indirect := a*b                           # defined quantity
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from medpsy.errors import SpecError, nearest
+from medpsy.spec.check import check
+from medpsy.spec.expressions import ExpressionParser
+from medpsy.spec.graph import covariates
+from medpsy.spec.lexer import STATEMENT_OPERATORS, Source, Token, Tokens
+from medpsy.spec.model_spec import Construct, Covariance, Definition, ModelSpec, Observed, Path
+from medpsy.spec.print_syntax import to_syntax
+from medpsy.spec.problem import ElementError
+from medpsy.survey.items import expand_items
+
+__all__ = ["parse_model", "to_syntax"]
+
+
+def parse_model(
+    text: str,
+    *,
+    family: str = "graded",
+    families: Mapping[str, str] | None = None,
+    positive: Iterable[str] = (),
+    name: str = "model",
+    path: str | None = None,
+    first_line: int = 1,
+) -> ModelSpec:
+    """Read a model written in lavaan-like syntax.
+
+    Statements end with a line or a semicolon and go on after an operator or inside brackets; ``#`` begins a
+    comment. Names that are not plain words stand in backquotes. Whatever stands left of ``~`` and is no
+    construct becomes an observed variable; whatever is only ever right of ``~`` is a covariate.
+
+    Parameters
+    ----------
+    text : str
+        The model.
+    family : str
+        Response family of every construct that ``families`` does not name.
+    families : mapping of str to str, optional
+        Response family of a construct, or distribution of an observed variable (``"gaussian"``, the
+        default, or ``"bernoulli"``).
+    positive : iterable of str
+        Constructs whose slopes are all positive a priori.
+    name : str
+        Name of the model.
+    path : str, optional
+        File the text comes from, for errors.
+    first_line : int
+        One-based line of that file in which the text begins.
+
+    Returns
+    -------
+    ModelSpec
+        Checked by :func:`medpsy.spec.check.check`; priors and design are empty.
+
+    Raises
+    ------
+    SpecError
+        Anything that cannot be read or contradicts itself, with the line and a caret under the place.
+    """
+    reader = _Reader(Source(text.replace("\r\n", "\n"), path, first_line))
+    reader.read()
+    spec = reader.spec(family, dict(families or {}), name)
+    wanted = (positive,) if isinstance(positive, str) else tuple(positive)
+    known = [construct.name for construct in spec.constructs]
+    for construct in wanted:
+        if construct not in known:
+            raise ElementError(
+                f"positive names '{construct}', which is no construct",
+                subject=("positive", construct),
+                hint=nearest(construct, known),
+            )
+    spec = _with_positive(spec, wanted)
+    try:
+        check(spec)
+    except ElementError as error:
+        raise reader.located(error) from None
+    return spec
+
+
+def _with_positive(spec: ModelSpec, wanted: tuple[str, ...]) -> ModelSpec:
+    constructs = tuple(replace(c, positive=c.name in wanted) for c in spec.constructs)
+    return replace(spec, constructs=constructs)
+
+
+class _Reader:
+    """Reads statements into tuples and remembers the token of every element, for errors found later."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.tokens = Tokens(source)
+        self.constructs: list[tuple[str, tuple[str, ...]]] = []
+        self.paths: list[Path] = []
+        self.covariances: list[Covariance] = []
+        self.definitions: list[Definition] = []
+        self.places: dict[tuple[str, ...], Token] = {}
+
+    def read(self) -> None:
+        while not self.tokens.at_end():
+            if self.tokens.peek.kind == "end":
+                self.tokens.next()
+            else:
+                self._statement()
+        if not self.constructs and not self.paths:
+            raise SpecError(
+                "the model says nothing about any variable",
+                hint="Write at least one statement such as 'meaning =~ ml1..ml10'.",
+                path=self.source.path,
+                line=self.source.first_line,
+            )
+
+    def located(self, error: ElementError) -> SpecError:
+        """Point an error about an element at the token that made it."""
+        for length in range(len(error.subject), 0, -1):
+            token = self.places.get(error.subject[:length])
+            if token is not None:
+                return self.source.error(error.message, token, error.hint)
+        return error
+
+    def spec(self, family: str, families: dict[str, str], name: str) -> ModelSpec:
+        """Put the statements together, each construct and observed variable with its family."""
+        constructs = tuple(Construct(c, items, families.pop(c, family)) for c, items in self.constructs)
+        latent = {construct.name for construct in constructs}
+        targets = dict.fromkeys(path.target for path in self.paths if path.target not in latent)
+        observed = tuple(Observed(target, families.pop(target, "gaussian")) for target in targets)
+        spec = ModelSpec(
+            constructs=constructs,
+            observed=observed,
+            paths=tuple(self.paths),
+            covariances=tuple(self.covariances),
+            definitions=tuple(self.definitions),
+            name=name,
+        )
+        for stray in families:
+            subject = ("family", stray)
+            if stray in covariates(spec):
+                raise ElementError(
+                    f"'{stray}' is a covariate: no distribution is assumed for it, so it has no family",
+                    subject=subject,
+                    hint="Remove it from the families.",
+                )
+            known = [*latent, *targets]
+            raise ElementError(
+                f"families names '{stray}', which is no construct and not explained by others",
+                subject=subject,
+                hint=nearest(stray, known),
+            )
+        return spec
+
+    def _statement(self) -> None:
+        left = self.tokens.next()
+        if left.kind != "name":
+            raise self.tokens.unexpected(left, _begin_hint(left))
+        sign = self.tokens.next()
+        if sign.kind != "operator" or sign.text not in STATEMENT_OPERATORS:
+            hint = "After a name comes =~ (is measured by), ~ (is explained by), ~~ or :=."
+            raise self.tokens.unexpected(sign, hint)
+        self.tokens.require_operand(sign)
+        rules = {"=~": self._measured, "~": self._explained, "~~": self._related, ":=": self._defined}
+        rules[sign.text](left)
+        end = self.tokens.next()
+        if end.kind != "end":
+            raise self.tokens.unexpected(end, self._missing_plus(end))
+
+    def _missing_plus(self, token: Token) -> str:
+        return f"Is a '+' missing before '{token.text}'?" if token.kind == "name" else ""
+
+    def _measured(self, construct: Token) -> None:
+        items: list[str] = []
+        more: Token | None = construct
+        while more:
+            for item, token in self._items():
+                if item in items:
+                    raise self.source.error(
+                        f"item '{item}' is listed twice in construct '{construct.text}'",
+                        token,
+                        "Remove one of the two mentions.",
+                    )
+                items.append(item)
+                self.places[("item", construct.text, item)] = token
+            more = self.tokens.accept("+")
+            if more:
+                self.tokens.require_operand(more)
+        self.places[("construct", construct.text)] = construct
+        self.constructs.append((construct.text, tuple(items)))
+
+    def _items(self) -> list[tuple[str, Token]]:
+        """Read one item or one range."""
+        first = self.tokens.next()
+        fixed = "Loadings are all estimated and cannot be labelled or fixed: list the items alone."
+        if first.kind != "name":
+            raise self.tokens.unexpected(first, fixed if first.kind == "number" else "")
+        if star := self.tokens.accept("*"):
+            raise self.tokens.unexpected(star, fixed)
+        dots = self.tokens.accept("..")
+        if dots is None:
+            return [(first.text, first)]
+        self.tokens.require_operand(dots)
+        last = self.tokens.next()
+        if last.kind != "name":
+            raise self.tokens.unexpected(last, f"A range needs its last item in full: {first.text}..name.")
+        try:
+            return [(item, first) for item in expand_items(f"{first.text}..{last.text}")]
+        except SpecError as error:
+            raise self.source.error(error.message, first, error.hint) from None
+
+    def _explained(self, target: Token) -> None:
+        for label, source in self._terms():
+            path = Path(target.text, source.text, label.text if label else None)
+            self.places[("path", path.key)] = source
+            self.places.setdefault(("observed", target.text), target)
+            if label:
+                self.places[("label", label.text, path.key)] = label
+            self.paths.append(path)
+
+    def _related(self, left: Token) -> None:
+        for label, right in self._terms():
+            key = f"{left.text}~~{right.text}"
+            self.places[("covariance", key)] = right
+            if label:
+                self.places[("label", label.text, key)] = label
+            self.covariances.append(Covariance(left.text, right.text, label.text if label else None))
+
+    def _terms(self) -> Iterable[tuple[Token | None, Token]]:
+        """Read ``label*name + name + ...``."""
+        more: Token | None = None
+        while True:
+            if more:
+                self.tokens.require_operand(more)
+            label, term = None, self._variable()
+            if star := self.tokens.accept("*"):
+                self.tokens.require_operand(star)
+                label, term = term, self._variable()
+            yield label, term
+            more = self.tokens.accept("+")
+            if more is None:
+                return
+
+    def _variable(self) -> Token:
+        token = self.tokens.next()
+        if token.kind == "number":
+            if self.tokens.accept("*"):
+                raise self.source.error(
+                    f"a coefficient cannot be fixed to {token.text}",
+                    token,
+                    "Leave the term out to fix it to 0; every other coefficient is estimated.",
+                )
+            hint = "Intercepts are estimated automatically: remove it." if token.text in ("0", "1") else ""
+            raise self.source.error(f"'{token.text}' cannot stand for a variable", token, hint)
+        if token.kind != "name":
+            raise self.tokens.unexpected(token)
+        return token
+
+    def _defined(self, name: Token) -> None:
+        parser = ExpressionParser(self.tokens)
+        expression = parser.parse()
+        self.places[("definition", name.text)] = name
+        for used, token in parser.mentions.items():
+            self.places[("definition", name.text, used)] = token
+        self.definitions.append(Definition(name.text, str(expression)))
+
+
+def _begin_hint(token: Token) -> str:
+    if token.kind == "operator" and token.text in ("+", "-", "*", "/", "^"):
+        return f"A statement goes on in the next line only if its line ends with '{token.text}'."
+    return "A statement begins with the name of a variable."
