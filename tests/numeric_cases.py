@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 # Read by PyTensor when it is first imported: no C compiler is needed to evaluate a graph once.
 os.environ.setdefault("PYTENSOR_FLAGS", "cxx=")
 
 import numpy as np
-import twins
 
+import twins
 from medpsy.bind import ModelData, bind, local
 from medpsy.engines.grid import Grid
 from medpsy.inference.transforms import Unconstrained
@@ -198,8 +199,23 @@ def brute_force(
         answers = {}
         for block in data.blocks:
             values = local(data, block, dict(p))
-            answers[block.name] = lambda theta, b=block, q=values: twins.answers_log_prob(
-                b.construct.family, q, b.values[i], theta
-            )
+            given = (block.construct.family, values, block.values[i])
+            answers[block.name] = partial(twins.answers_log_prob, *given)
         out.append(twins.marginal_log_likelihood(part, constants, observed, answers, size, reach))
     return np.array(out)
+
+
+def check_gradient(compiled: Any, p: Mapping[str, np.ndarray]) -> None:
+    """Assert that the gradient of a compiled likelihood is that of finite differences, name by name."""
+    _, gradient = compiled.value_and_gradient(dict(p))
+    assert set(gradient) == set(p)
+    for name, value in p.items():
+
+        def total(x: np.ndarray, name: str = name, shape: tuple[int, ...] = value.shape) -> np.ndarray:
+            return np.array([compiled.value_and_gradient({**p, name: x.reshape(shape)})[0]])
+
+        # Entries above the diagonal of a Cholesky factor are no parameters.
+        free = np.tril(np.ones(value.shape)) if name.startswith("correlation") else 1.0
+        want = twins.jacobian(total, value.ravel(), 1e-4)[0].reshape(value.shape)
+        scale = np.abs(want * free).max()
+        np.testing.assert_allclose(gradient[name] * free, want * free, rtol=1e-6, atol=1e-7 * scale + 1e-8)

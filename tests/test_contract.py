@@ -12,6 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from medpsy.bind import ModelData, local
+from medpsy.engines.base import engines
+from medpsy.families.base import families
+from medpsy.inference.density import Density
+from medpsy.inference.transforms import Slot, Unconstrained
+from medpsy.latent.base import structures
+from medpsy.ops import Numpy
+from medpsy.spec.priors import KINDS
 from numeric_cases import (
     EVERY_PRIOR,
     bound,
@@ -22,15 +31,6 @@ from numeric_cases import (
     survey,
 )
 from pymc_density import density_function
-
-from medpsy.bind import ModelData
-from medpsy.engines.base import choose, engines
-from medpsy.families.base import families
-from medpsy.inference.density import Density
-from medpsy.inference.transforms import Slot, Unconstrained
-from medpsy.latent.base import structures
-from medpsy.ops import Numpy
-from medpsy.spec.priors import KINDS
 
 POINTS = 50
 
@@ -54,8 +54,9 @@ MIXED_PATHS = {
     "slope": "Gamma(2, 1)", "slope.y": "HalfStudentT(4, 1)",
 }  # fmt: skip
 SPREADS = {
-    "residual_sd.x": "HalfStudentT(4, 1)", "residual_sd.x.cx2": "Exponential(1)", "residual_sd.x.cx3": "Gamma(2, 3)",
-    "residual_sd.y": "LogNormal(-0.5, 0.5)", "intercept.x": "StudentT(5, 0, 1)", "loading.x": "HalfNormal(1)",
+    "residual_sd.x": "HalfStudentT(4, 1)", "residual_sd.x.cx2": "Exponential(1)",
+    "residual_sd.x.cx3": "Gamma(2, 3)", "residual_sd.y": "LogNormal(-0.5, 0.5)",
+    "intercept.x": "StudentT(5, 0, 1)", "loading.x": "HalfNormal(1)",
     "loading.y.cy2": "StudentT(4, 0.6, 0.5)",
 }  # fmt: skip
 TWO = measured("x", "y")
@@ -70,7 +71,7 @@ CASES = {
     "graded, path": Case("quadrature", TWO + "\ny ~ b*x + age + gender", priors=MIXED_PATHS),
     "graded, seven categories": Case("quadrature", measured("x"), categories=7),
     "bernoulli, correlated": Case("quadrature", TWO + "\ny ~ b*x", family="bernoulli", categories=2),
-    "bernoulli, path, two cliques": Case(
+    "bernoulli, path, correlated exposures": Case(
         "quadrature", measured("x", "m", "y") + "\ny ~ x + m", family="bernoulli", categories=2
     ),
     "gaussian, correlated": Case("gaussian", NUMBERS, family="gaussian", priors=SPREADS),
@@ -82,12 +83,15 @@ CASES = {
     "mixed, correlated": Case("quadrature", "x =~ x1..x3\ny =~ cy1..cy3", families={"y": "gaussian"}),
     "gaussian, path on the grid": Case("quadrature", NUMBERS + "\ny ~ x", family="gaussian", priors=OWN),
     "four constructs": Case(
-        "conditional", measured("x", "m", "v", "y") + "\nv ~ x\ny ~ m\nv ~~ y", priors={"correlation": "LKJ(4)"}
+        "conditional", measured("x", "m", "v", "y") + "\nv ~ x\ny ~ m\nv ~~ y",
+        priors={"correlation": "LKJ(4)"},
     ),
-    "graded, correlated, sampled": Case("conditional", TWO + "\nx ~ age\ny ~ age", priors={"slope": "HalfNormal(2)"}),
+    "graded, correlated, sampled": Case(
+        "conditional", TWO + "\nx ~ age\ny ~ age", priors={"slope": "HalfNormal(2)"}
+    ),
     "binary outcome": Case(
-        "conditional", measured("x") + "\npassed ~ x + age", family="bernoulli", families={"passed": "bernoulli"},
-        categories=2,
+        "conditional", measured("x") + "\npassed ~ x + age", family="bernoulli",
+        families={"passed": "bernoulli"}, categories=2,
     ),
     "bernoulli, correlated, sampled": Case("conditional", measured("x"), family="bernoulli", categories=2),
     "gaussian, correlated, sampled": Case("conditional", measured("x", family="gaussian"), family="gaussian"),
@@ -130,7 +134,9 @@ def test_every_kind_of_prior_has_a_case() -> None:
 
 
 def settings_of(data: ModelData, engine: str) -> Any:
-    return even_grid(data.n_factor, {1: 25, 2: 11, 3: 7}[data.n_factor], 5.0) if engine == "quadrature" else None
+    return (
+        even_grid(data.n_factor, {1: 25, 2: 11, 3: 7}[data.n_factor], 5.0) if engine == "quadrature" else None
+    )
 
 
 def definition(data: ModelData, engine: Any, settings: Any) -> Callable[[np.ndarray], float]:
@@ -150,7 +156,9 @@ def definition(data: ModelData, engine: Any, settings: Any) -> Callable[[np.ndar
     return value
 
 
-def pymc_route(data: ModelData, engine: Any, settings: Any) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+def pymc_route(
+    data: ModelData, engine: Any, settings: Any
+) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     from medpsy.inference.pymc_model import build
 
     space = Unconstrained(data.parameters)
@@ -211,25 +219,39 @@ def test_the_cases_hold_what_makes_life_hard() -> None:
     assert np.abs(values["correlation_chol"][:, 1, 0]).max() > 0.95
 
 
-def test_the_likelihood_of_pymc_has_one_term_per_person() -> None:
+def test_pymc_names_every_derived_quantity_and_has_one_term_per_person() -> None:
     import pytensor
     from pytensor.compile.mode import Mode
 
     from medpsy.dims import ANSWERS
     from medpsy.inference.pymc_model import build
 
-    data = case_data("graded, path")
-    engine, _ = choose(data)
-    settings = settings_of(data, "quadrature")
+    data = case_data("graded, mediation")
+    engine, settings = engines()["quadrature"], settings_of(data, "quadrature")
     model = build(data, engine, settings)
-    space = Unconstrained(data.parameters)
-    u = points(data.parameters, 2, 3)[0]
     (terms,) = model.logp(vars=[model[ANSWERS]], sum=False)
+    names = ["ab", "coefficient", "correlation", "threshold_m"]
+    derived = model.replace_rvs_by_values([model[name] for name in names])
+    space = Unconstrained(data.parameters)
     variables = {variable.name: variable for variable in model.value_vars}
     order = [variables[slot.name] for slot in space.slots]
-    labelled = model["b"]
-    function = pytensor.function(order, terms, mode=Mode("vm", "fast_compile"))
-    got = function(*(u[s.start : s.stop].reshape(s.shape) for s in space.slots))
-    want = engine.log_likelihood(data, space.constrain(u), Numpy, settings)
-    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
-    assert labelled is not None
+    function = pytensor.function(order, [terms, *derived], mode=Mode("vm", "fast_compile"))
+    for u in points(data.parameters, 6, 3):
+        p = space.constrain(u)
+        each, ab, coefficient, correlation, threshold = function(
+            *(u[s.start : s.stop].reshape(s.shape) for s in space.slots)
+        )
+        np.testing.assert_allclose(
+            each, engine.log_likelihood(data, p, Numpy, settings), rtol=1e-9, atol=1e-9
+        )
+        r = p["correlation_chol"] @ p["correlation_chol"].T
+        np.testing.assert_allclose(correlation, r, rtol=1e-12)
+        b = np.linalg.solve(r[:2, :2], r[:2, 2])[1]
+        assert ab == pytest.approx(r[0, 1] * b, rel=1e-7)
+        want = data.model.structure.coefficients(p, data.layout, Numpy)
+        np.testing.assert_allclose(coefficient, want, rtol=1e-8, atol=1e-9)
+        block = data.blocks[1]
+        cut = data.model.families[block.name].derived(local(data, block, p), Numpy)["threshold"]
+        np.testing.assert_allclose(threshold, cut, rtol=1e-10, atol=1e-12)
+    assert model.coords["regression"] == tuple(c.name for c in data.layout.coefficients)
+    assert model.named_vars_to_dims["threshold_m"] == ("item_m", "step_m")

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numeric_cases import bound, brute_force, even_grid, measured, structural_part, survey, values_at
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -17,8 +16,19 @@ from medpsy.engines.gaussian import ENGINE as GAUSSIAN
 from medpsy.engines.grid import Grid, default_grid, fitted_grid
 from medpsy.engines.quadrature import ENGINE as QUADRATURE
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.engines.quadrature_kernel import fill_weight
 from medpsy.errors import FitError, SpecError
 from medpsy.ops import Numpy
+from numeric_cases import (
+    bound,
+    brute_force,
+    check_gradient,
+    even_grid,
+    measured,
+    structural_part,
+    survey,
+    values_at,
+)
 
 MIXED = "x =~ x1..x3\ny =~ cy1..cy3\ny ~ x + age\n"
 
@@ -69,7 +79,9 @@ def test_a_person_without_answers_has_a_likelihood_of_one(name: str) -> None:
     for seed in range(5):
         p = values_at(data, seed)
         assert abs(QUADRATURE.log_likelihood(data, p, Numpy, grid_for(data))[0]) < 1e-8
-        compiled = CompiledQuadrature(data, grid_for(data)).per_person(p) if data.n_factor < 3 else np.zeros(1)
+        compiled = (
+            CompiledQuadrature(data, grid_for(data)).per_person(p) if data.n_factor < 3 else np.zeros(1)
+        )
         assert abs(compiled[0]) < 1e-8
 
 
@@ -104,6 +116,30 @@ def test_the_compiled_route_is_the_definition(text: str) -> None:
         assert {k: g.shape for k, g in gradient.items()} == {k: v.shape for k, v in p.items()}
 
 
+@pytest.mark.parametrize("text", COMPILED[1:])
+def test_the_compiled_gradient_equals_finite_differences(text: str) -> None:
+    data = bound(text, survey())
+    compiled = CompiledQuadrature(data, even_grid(data.n_factor, 11, 5.0))
+    for seed in range(2):
+        check_gradient(compiled, values_at(data, seed))
+
+
+@pytest.mark.parametrize("r", [0.0, 0.6, 0.99, -0.9999])
+@pytest.mark.parametrize("sizes", [(1, 1, 401), (1, 61, 61), (15, 17, 19)])
+def test_the_weights_of_the_grid_are_the_exponentials(sizes: tuple[int, int, int], r: float) -> None:
+    covariance = np.eye(3)
+    covariance[1, 2] = covariance[2, 1] = r
+    precision = np.linalg.inv(covariance + 0.2 * (sizes[0] > 1) * np.outer([1, 1, 0], [1, 1, 0]))
+    nodes = np.zeros((3, max(sizes)))
+    for d, size in enumerate(sizes):
+        nodes[d, :size] = np.linspace(-6, 5, size) if size > 1 else 0.0
+    weight = np.empty(sizes)
+    fill_weight(precision, nodes, np.array(sizes), weight)
+    t = np.meshgrid(*(nodes[d, :size] for d, size in enumerate(sizes)), indexing="ij")
+    want = np.exp(-0.5 * np.einsum("a...,ab,b...->...", np.array(t), precision, np.array(t)))
+    np.testing.assert_allclose(weight, want, rtol=1e-9, atol=1e-250)
+
+
 def test_person_moments_are_those_of_the_posterior() -> None:
     data = bound(measured("x", "y") + "\ny ~ x + age", survey())
     p = values_at(data, 3)
@@ -127,9 +163,7 @@ def test_person_moments_are_those_of_the_posterior() -> None:
         want = np.array([(weight * x).sum(), (weight * y).sum()])
         np.testing.assert_allclose(mean[i], want, atol=1e-8)
         off = np.stack([x - want[0], y - want[1]])
-        np.testing.assert_allclose(
-            covariance[i], np.einsum("axy,bxy,xy->ab", off, off, weight), atol=1e-8
-        )
+        np.testing.assert_allclose(covariance[i], np.einsum("axy,bxy,xy->ab", off, off, weight), atol=1e-8)
 
 
 def test_windows_that_hold_the_posterior_change_nothing() -> None:
@@ -182,94 +216,6 @@ def test_grids() -> None:
         default_grid(1, 3)
 
 
-# --- Gaussian ---------------------------------------------------------------------------------------------
-
-GAUSSIAN_MODELS = {
-    "one construct": measured("x", family="gaussian"),
-    "three": measured("x", "m", "y", family="gaussian") + "\nm ~ a*x + age\ny ~ b*m + c*x + age\nx ~ age",
-    "observed": measured("x", "y", family="gaussian") + "\ndose ~ x + age\ny ~ dose + x\ngrade ~ y + school",
-}
-
-
-def implied(data: ModelData, p: dict[str, np.ndarray], person: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, mean and covariance of all variables of one person, entry by entry."""
-    part = structural_part(data, p)
-    size = len(part["nodes"])
-    place = {node: i for i, node in enumerate(part["nodes"])}
-    b = np.zeros((size, size))
-    for (target, source), effect in part["paths"].items():
-        b[place[target], place[source]] = effect
-    shift = np.array([part["intercept"].get(node, 0.0) for node in part["nodes"]])
-    for (target, column), effect in part["covariates"].items():
-        shift[place[target]] += effect * data.design[person, column]
-    psi = np.diag([part["sd"][node] ** 2 for node in part["nodes"]])
-    latent = [place[n] for n in part["nodes"] if part["kinds"][n] == "latent"]
-    psi[np.ix_(latent, latent)] = part["correlation"]
-    a = np.linalg.inv(np.eye(size) - b)
-    rows, y, nu, theta = [], [], [], []
-    for block in data.blocks:
-        for j in range(block.values.shape[1]):
-            row = np.zeros(size)
-            row[place[block.name]] = p[f"loading_{block.name}"][j]
-            rows.append(row)
-            y.append(block.values[person, j])
-            nu.append(p[f"intercept_{block.name}"][j])
-            theta.append(p[f"residual_sd_{block.name}"][j] ** 2)
-    for node in part["nodes"]:
-        if part["kinds"][node] != "latent":
-            rows.append(np.eye(size)[place[node]])
-            y.append(data.observed[person, place[node]])
-            nu.append(0.0)
-            theta.append(0.0)
-    weight = np.array(rows)
-    return np.array(y), nu + weight @ a @ shift, weight @ a @ psi @ a.T @ weight.T + np.diag(theta)
-
-
-@pytest.mark.parametrize("name", GAUSSIAN_MODELS)
-def test_the_closed_form_is_the_multivariate_normal_density(name: str) -> None:
-    data = bound(GAUSSIAN_MODELS[name], survey(40, seed=3), family="gaussian")
-    engine, _ = choose(data)
-    assert engine is GAUSSIAN
-    patterns = set()
-    for seed in range(3):
-        p = values_at(data, seed)
-        got = GAUSSIAN.log_likelihood(data, p, Numpy)
-        for i in range(40):
-            y, mean, covariance = implied(data, p, i)
-            given = ~np.isnan(y)
-            patterns.add(tuple(given))
-            want = 0.0
-            if given.any():
-                marginal = stats.multivariate_normal(mean[given], covariance[np.ix_(given, given)])
-                want = marginal.logpdf(y[given])
-            assert got[i] == pytest.approx(want, rel=1e-10, abs=1e-10)
-    assert len(patterns) > 5
-
-
-@pytest.mark.parametrize("name", GAUSSIAN_MODELS)
-def test_sufficient_statistics_are_the_sum_over_persons(name: str) -> None:
-    data = bound(GAUSSIAN_MODELS[name], survey(40, seed=3), family="gaussian")
-    compiled = GAUSSIAN.compiled(data)
-    for seed in range(5):
-        p = values_at(data, seed)
-        each = GAUSSIAN.log_likelihood(data, p, Numpy)
-        value, gradient = compiled.value_and_gradient(p)
-        assert value == pytest.approx(each.sum(), rel=1e-11)
-        np.testing.assert_array_equal(compiled.per_person(p), each)
-        assert {k: g.shape for k, g in gradient.items()} == {k: v.shape for k, v in p.items()}
-
-
-@pytest.mark.parametrize("name", GAUSSIAN_MODELS)
-def test_the_closed_form_equals_quadrature_and_brute_force(name: str) -> None:
-    data = bound(GAUSSIAN_MODELS[name], survey(), family="gaussian")
-    p = values_at(data, 6, scale=0.3)
-    got = GAUSSIAN.log_likelihood(data, p, Numpy)
-    grid = even_grid(data.n_factor, {1: 401, 2: 161, 3: 73}[data.n_factor], 9.0)
-    np.testing.assert_allclose(got, QUADRATURE.log_likelihood(data, p, Numpy, grid), atol=1e-7)
-    persons = [1, 4] if data.n_factor < 3 else [1]
-    np.testing.assert_allclose(got[persons], brute_force(data, p, persons, 101), atol=1e-7)
-
-
 # --- Conditional ------------------------------------------------------------------------------------------
 
 CONDITIONAL_MODELS = {
@@ -278,13 +224,16 @@ CONDITIONAL_MODELS = {
     "numbers": (measured("x", family="gaussian"), {"x": "gaussian"}),
     "path": (measured("x", "y") + "\ny ~ x + school", {}),
     "outcome": (measured("x") + "\ngrade ~ x", {}),
+    "mediator": (measured("x", "y") + "\ndose ~ x + age\ny ~ dose + x", {}),
 }
 
 
 @pytest.mark.parametrize("name", CONDITIONAL_MODELS)
 def test_integrating_the_sampled_persons_gives_the_marginal_likelihood(name: str) -> None:
     text, families = CONDITIONAL_MODELS[name]
-    data = bound(text, survey(), families=families)
+    answers = survey()
+    complete = {"dose": np.nan_to_num(answers.variables["dose"], nan=5.0)}
+    data = bound(text, replace(answers, variables=answers.variables | complete), families=families)
     p = values_at(data, 7)
     assert CONDITIONAL.person_normals(data) == data.n_factor
     nodes = np.linspace(-8, 8, 401 if data.n_factor == 1 else 61)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numeric_cases import bound, composed, even_grid, measured, survey, values_at
 
 from medpsy.bind import ModelData, bind
 from medpsy.engines.gaussian import ENGINE as GAUSSIAN
@@ -15,6 +14,7 @@ from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.ops import Numpy
 from medpsy.survey.instrument import Instrument, Module
 from medpsy.survey.survey import Survey
+from numeric_cases import bound, composed, even_grid, measured, survey, values_at
 
 TEXT = measured("x", "m", "y") + "\nm ~ a*x + gender\ny ~ b*m + c*x + gender\nx ~ gender"
 GRID = even_grid(3, 21, 7.0)
@@ -214,7 +214,9 @@ def test_naming_other_categories_of_a_covariate_keeps_the_fit() -> None:
     q = p | {"covariate_effect": -p["covariate_effect"]}
     grid = even_grid(1, 61, 7.0)
     np.testing.assert_allclose(
-        CompiledQuadrature(other, grid).per_person(q), CompiledQuadrature(data, grid).per_person(p), rtol=1e-11
+        CompiledQuadrature(other, grid).per_person(q),
+        CompiledQuadrature(data, grid).per_person(p),
+        rtol=1e-11,
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import twins
-from numeric_cases import bound, even_grid, measured, structural_part, survey, values_at
 
+import twins
 from medpsy.bind import ModelData, local
 from medpsy.engines.quadrature import ENGINE as QUADRATURE
 from medpsy.errors import SpecError
 from medpsy.latent.base import structure, structures, system, system_reverse, total_sd
 from medpsy.ops import Numpy
+from numeric_cases import bound, even_grid, measured, structural_part, survey, values_at
 
 THREE = measured("x", "m", "y")
 MEDIATION = "\nm ~ a*x + age + school\ny ~ b*m + c*x + age + school\nx ~ age + school"
@@ -165,14 +165,14 @@ def test_saturated_paths_give_the_moments_and_the_likelihood_of_the_correlations
         p = values_at(free, seed)
         residual = dict(zip(free.layout.nodes, np.diag(p["correlation_chol"]), strict=True))
         names = [c.name for c in free.layout.coefficients]
-        effects = dict(
-            zip(names, free.model.structure.coefficients(p, free.layout, Numpy), strict=True)
-        )
+        effects = dict(zip(names, free.model.structure.coefficients(p, free.layout, Numpy), strict=True))
         q: dict[str, np.ndarray] = {}
         # In units of the residual sd, as the path structure measures its constructs.
         q["path"] = np.array(
             [
-                effects[c.name] * (1.0 if c.from_column else residual[c.path.source]) / residual[c.path.target]
+                effects[c.name]
+                * (1.0 if c.from_column else residual[c.path.source])
+                / residual[c.path.target]
                 for c in path.layout.coefficients
             ]
         )

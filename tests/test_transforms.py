@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import twins
-from numeric_cases import EVERY_PRIOR, bound, even_grid, measured, points, survey, values_at
-from pymc_density import density_function
 from scipy import stats
 
+import twins
 from medpsy.bind import ModelData
 from medpsy.inference.density import start_point
 from medpsy.inference.transforms import Unconstrained, correlation_factor, triangle, unconstrain_start
 from medpsy.parameter import Parameter
 from medpsy.spec.priors import KINDS, Prior, parse_prior
+from numeric_cases import EVERY_PRIOR, bound, even_grid, measured, points, survey, values_at
+from pymc_density import density_function
 
 UNIVARIATE = [
     "Normal(0.3, 0.7)", "StudentT(4, 1, 0.5)", "LogNormal(0.25, 0.6)", "HalfNormal(1.5)",
@@ -22,7 +22,9 @@ UNIVARIATE = [
 
 
 def vector(*priors: str, name: str = "slope_x") -> Parameter:
-    return Parameter(name, ("item",), (tuple(f"i{j}" for j in range(len(priors))),), tuple(map(parse_prior, priors)))
+    return Parameter(
+        name, ("item",), (tuple(f"i{j}" for j in range(len(priors))),), tuple(map(parse_prior, priors))
+    )
 
 
 def simplexes(categories: int, *concentrations: float, name: str = "category_prob_x") -> Parameter:
@@ -37,8 +39,8 @@ def correlations(n: int, eta: float) -> Parameter:
 
 
 PARAMETERS = (
-    vector(*UNIVARIATE), simplexes(5, 1.0, 0.5, 3.0), correlations(4, 2.0), vector("Normal(0, 1)", name="path"),
-    simplexes(2, 1.0, name="category_prob_y"),
+    vector(*UNIVARIATE), simplexes(5, 1.0, 0.5, 3.0), correlations(4, 2.0),
+    vector("Normal(0, 1)", name="path"), simplexes(2, 1.0, name="category_prob_y"),
 )  # fmt: skip
 
 
@@ -82,6 +84,20 @@ def test_leading_axes_are_carried_along() -> None:
     for i in np.ndindex(2, 3):
         for name, value in space.constrain(u[i]).items():
             np.testing.assert_array_equal(many[name][i], value)
+
+
+def test_the_compiled_point_is_the_constrained_one(every_prior: ModelData) -> None:
+    for parameters in (PARAMETERS, every_prior.parameters, PARAMETERS[1:2], PARAMETERS[2:3], PARAMETERS[3:4]):
+        space = Unconstrained(parameters)
+        for u in points(parameters, 20, 9):
+            values, total, gradient = space.point(u)
+            want = space.constrain(u)
+            assert set(values) == set(want)
+            for name, value in want.items():
+                np.testing.assert_allclose(values[name], value, rtol=1e-13, atol=1e-300)
+            own, own_gradient = space.log_prior(u)
+            assert own == total
+            np.testing.assert_array_equal(own_gradient, gradient)
 
 
 def test_slots_and_labels_cover_the_vector_once(every_prior: ModelData) -> None:
@@ -198,7 +214,7 @@ def test_the_pull_back_equals_finite_differences() -> None:
             return np.array([sum((weight[name] * now[name]).sum() for name in now)])
 
         got = np.full(space.size, 0.5)
-        space.pull_back(u, values, weight, got)
+        space.pull_back(values, weight, got)
         np.testing.assert_allclose(got, 0.5 + twins.jacobian(total, u)[0], rtol=1e-8, atol=1e-9)
 
 

@@ -225,9 +225,7 @@ def log_volume(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> 
     return float(np.linalg.slogdet(jacobian(function, at))[1])
 
 
-def jacobian(
-    function: Callable[[np.ndarray], np.ndarray], at: np.ndarray, step: float = 1e-3
-) -> np.ndarray:
+def jacobian(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray, step: float = 1e-3) -> np.ndarray:
     """Derivatives (output, input) by five-point differences, error of order step^4."""
     columns = []
     for i in range(at.size):

@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medpsy.api.constructs import GradedResponse, LinearFactor, TwoParameterLogistic
-    from medpsy.api.data import load_example, read_survey, screen
-    from medpsy.api.fits import load_fit
-    from medpsy.api.models import Mediation, Model, load_model
+    from medpsy.api.constructs import GradedResponse, LinearFactor, Observed, TwoParameterLogistic
+    from medpsy.api.data import from_frame, load_example, read_survey, screen, write_csv
+    from medpsy.api.fits import Fit, load_fit
+    from medpsy.api.mediation import Mediation
+    from medpsy.api.models import Model, load_model
     from medpsy.errors import DataError, FitError, MedpsyError, SpecError
     from medpsy.survey.instrument import Instrument
     from medpsy.survey.toml_instrument import read_instrument as load_instrument
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DataError",
+    "Fit",
     "FitError",
     "GradedResponse",
     "Instrument",
@@ -29,28 +31,35 @@ __all__ = [
     "Mediation",
     "MedpsyError",
     "Model",
+    "Observed",
     "SpecError",
     "TwoParameterLogistic",
     "__version__",
+    "from_frame",
     "load_example",
     "load_fit",
     "load_instrument",
     "load_model",
     "read_survey",
     "screen",
+    "write_csv",
 ]
 
 #: Public name -> where it lives: ``module``, or ``module:name`` where it is called otherwise there.
 _LAZY = {
     "read_survey": "medpsy.api.data",
     "screen": "medpsy.api.data",
+    "from_frame": "medpsy.api.data",
+    "write_csv": "medpsy.api.data",
     "load_example": "medpsy.api.data",
     "GradedResponse": "medpsy.api.constructs",
     "TwoParameterLogistic": "medpsy.api.constructs",
     "LinearFactor": "medpsy.api.constructs",
+    "Observed": "medpsy.api.constructs",
     "Model": "medpsy.api.models",
-    "Mediation": "medpsy.api.models",
+    "Mediation": "medpsy.api.mediation",
     "load_model": "medpsy.api.models",
+    "Fit": "medpsy.api.fits",
     "load_fit": "medpsy.api.fits",
     "MedpsyError": "medpsy.errors",
     "DataError": "medpsy.errors",

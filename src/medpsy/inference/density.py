@@ -32,13 +32,12 @@ class Density:
     def value_and_gradient(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-density at ``u`` (size,) and its gradient; minus infinity where it does not exist."""
         with np.errstate(all="ignore"):
-            values = self.space.constrain(u)
-            prior, gradient = self.space.log_prior(u)
+            values, prior, gradient = self.space.point(u)
             try:
                 likelihood, d_values = self.likelihood.value_and_gradient(values)
             except np.linalg.LinAlgError:
                 return -np.inf, np.zeros(self.size)
-            self.space.pull_back(u, values, d_values, gradient)
+            self.space.pull_back(values, d_values, gradient)
         total = prior + likelihood
         if not np.isfinite(total) or not np.isfinite(gradient).all():
             return -np.inf, np.zeros(self.size)
@@ -49,8 +48,7 @@ class Density:
         value, gradient = self.value_and_gradient(u)
         if np.isfinite(value):
             return
-        values = self.space.constrain(u)
-        _, prior = self.space.log_prior(u)
+        values, _, prior = self.space.point(u)
         try:
             with np.errstate(all="ignore"):
                 likelihood, d_values = self.likelihood.value_and_gradient(values)

@@ -7,13 +7,18 @@ point. Additive constants are dropped.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from medpsy.jit import jit
+from medpsy.inference.transform_kernel import (
+    factor,
+    factor_reverse,
+    scalars,
+    simplexes,
+    simplexes_reverse,
+)
 from medpsy.parameter import Parameter
 
 KINDS = ("Normal", "StudentT", "LogNormal", "HalfNormal", "HalfStudentT", "Exponential", "Gamma")
@@ -76,9 +81,27 @@ class Unconstrained:
         self._log_scale = self._kinds >= 2
         #: Positions of positive entries among the concatenated parameters.
         self._positive = self._where[self._log_scale]
-        self._concentration = {
-            p.name: np.array([prior.args[0] for prior in p.priors]) for p in self.simplexes
-        }
+        self._lay_out_flat(offset)
+
+    def _lay_out_flat(self, offset: int) -> None:
+        """Places of all values but the correlation factors in one flat vector."""
+        self._flat = [(p, self._span[p.name]) for p in self.scalars]
+        spans, concentrations = [], []
+        for p in self.simplexes:
+            rows, cols = p.shape
+            slot = self._slot(p.name + "_simplex__")
+            for row in range(rows):
+                spans.append([slot.start + row * (cols - 1), offset + row * cols, cols])
+                concentrations.append(p.priors[row].args[0])
+            self._flat.append((p, slice(offset, offset + rows * cols)))
+            offset += rows * cols
+        self._flat_size = offset
+        self._spans = np.array(spans, dtype=np.int64).reshape(-1, 3)
+        self._concentrations = np.array(concentrations, dtype=float)
+        self._triangles = [
+            (p, self._slot(p.name + "_cholesky_corr__").start + triangle(p.shape[0]))
+            for p in self.correlations
+        ]
 
     def _slot(self, name: str) -> Slot:
         return self._slots[name]
@@ -104,39 +127,37 @@ class Unconstrained:
             out[p.name] = correlation_factor(u[..., slot.start : slot.stop], p.shape[0])
         return out
 
+    def point(self, u: np.ndarray) -> tuple[dict[str, np.ndarray], float, np.ndarray]:
+        """Named values at one point (size,), the log-prior with Jacobian there, and its gradient."""
+        gradient = np.zeros(self.size)
+        flat = np.empty(self._flat_size)
+        total = scalars(u, self._kinds, self._args, self._where, flat, gradient)
+        total += simplexes(u, self._spans, self._concentrations, flat, gradient)
+        values = {p.name: flat[span].reshape(p.shape) for p, span in self._flat}
+        for p, place in self._triangles:
+            chol = np.zeros(p.shape)
+            total += factor(u, place, p.shape[0], p.priors[0].args[0], chol, gradient)
+            values[p.name] = chol
+        return values, total, gradient
+
     def log_prior(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-prior plus log-Jacobian at ``u`` (size,), up to a constant, and its gradient."""
-        gradient = np.zeros(self.size)
-        total = jit(_scalar_prior)(u, self._kinds, self._args, gradient)
-        for p in self.simplexes:
-            slot = self._slot(p.name + "_simplex__")
-            total += jit(_simplex_prior)(
-                u[slot.start : slot.stop].reshape(slot.shape),
-                self._concentration[p.name],
-                gradient[slot.start : slot.stop].reshape(slot.shape),
-            )
-        for p in self.correlations:
-            slot = self._slot(p.name + "_cholesky_corr__")
-            total += _lkj_prior(u, slot, p.shape[0], p.priors[0].args[0], gradient)
+        _, total, gradient = self.point(u)
         return total, gradient
 
     def pull_back(
-        self, u: np.ndarray, values: dict[str, np.ndarray], d: dict[str, np.ndarray], out: np.ndarray
+        self, values: dict[str, np.ndarray], d: dict[str, np.ndarray], gradient: np.ndarray
     ) -> None:
-        """Add to ``out`` the gradient with respect to ``u`` given it with respect to the named values."""
-        if self.n_scalar:
-            flat_d = np.concatenate([d[p.name] for p in self.scalars])
-            flat_v = np.concatenate([values[p.name] for p in self.scalars])
-            flat_d[self._positive] *= flat_v[self._positive]
-            out[: self.n_scalar] += flat_d[self._where]
-        for p in self.simplexes:
-            slot = self._slot(p.name + "_simplex__")
-            prob, grad = values[p.name], d[p.name]
-            ext = prob * (grad - (prob * grad).sum(-1, keepdims=True))
-            out[slot.start : slot.stop] += (ext[:, :-1] - ext[:, -1:]).ravel()
-        for p in self.correlations:
-            slot = self._slot(p.name + "_cholesky_corr__")
-            out[slot.start : slot.stop] += _factor_reverse(values[p.name], d[p.name])
+        """Add to ``gradient`` that with respect to ``u``, given it with respect to the named values."""
+        flat, d_flat = np.empty(self._flat_size), np.empty(self._flat_size)
+        for p, span in self._flat:
+            flat[span] = values[p.name].ravel()
+            d_flat[span] = d[p.name].ravel()
+        d_flat[self._positive] *= flat[self._positive]
+        gradient[: self.n_scalar] += d_flat[self._where]
+        simplexes_reverse(self._spans, flat, d_flat, gradient)
+        for p, place in self._triangles:
+            factor_reverse(place, p.shape[0], values[p.name], d[p.name], gradient)
 
     def labels(self) -> list[str]:
         """A name for every coordinate, for error messages."""
@@ -159,89 +180,6 @@ def correlation_factor(x: np.ndarray, n: int) -> np.ndarray:
     rows, cols = np.tril_indices(n, -1)
     raw[..., rows, cols] = x[..., triangle(n)]
     return raw / np.sqrt((raw**2).sum(-1, keepdims=True))
-
-
-def _factor_reverse(chol: np.ndarray, d_chol: np.ndarray) -> np.ndarray:
-    """Gradient with respect to the triangle coordinates."""
-    n = chol.shape[0]
-    scale = np.diag(chol)[:, None]
-    d_raw = scale * (d_chol - chol * (d_chol * chol).sum(-1, keepdims=True))
-    out = np.empty(n * (n - 1) // 2)
-    out[triangle(n)] = d_raw[np.tril_indices(n, -1)]
-    return out
-
-
-def _lkj_prior(u: np.ndarray, slot: Slot, n: int, eta: float, gradient: np.ndarray) -> float:
-    """LKJ density of the factor (exponent 2 eta - 2 + n - i) plus Jacobian (exponent i + 1), i = 2..n."""
-    chol = correlation_factor(u[slot.start : slot.stop], n)
-    i = np.arange(1, n + 1)
-    exponent = np.where(i > 1, 2 * eta - 2 + n - i + i + 1, 0.0)
-    log_diagonal = np.log(np.diag(chol))
-    d_chol = np.diag(exponent / np.diag(chol))
-    gradient[slot.start : slot.stop] += _factor_reverse(chol, d_chol)
-    return float((exponent * log_diagonal).sum())
-
-
-def _scalar_prior(u, kinds, args, gradient):
-    """Univariate priors in unconstrained coordinates; writes the gradient, returns the sum."""
-    total = 0.0
-    for i in range(kinds.size):
-        kind, x = kinds[i], u[i]
-        if kind == 0 or kind == 2:
-            z = (x - args[i, 0]) / args[i, 1]
-            total -= 0.5 * z * z
-            gradient[i] = -z / args[i, 1]
-        elif kind == 1:
-            nu = args[i, 0]
-            z = (x - args[i, 1]) / args[i, 2]
-            total -= 0.5 * (nu + 1.0) * math.log1p(z * z / nu)
-            gradient[i] = -(nu + 1.0) * z / ((nu + z * z) * args[i, 2])
-        elif kind == 3:
-            r = math.exp(2.0 * x) / (args[i, 0] * args[i, 0])
-            total += x - 0.5 * r
-            gradient[i] = 1.0 - r
-        elif kind == 4:
-            nu = args[i, 0]
-            r = math.exp(2.0 * x) / (nu * args[i, 1] * args[i, 1])
-            total += x - 0.5 * (nu + 1.0) * math.log1p(r)
-            gradient[i] = 1.0 - (nu + 1.0) * r / (1.0 + r)
-        elif kind == 5:
-            r = args[i, 0] * math.exp(x)
-            total += x - r
-            gradient[i] = 1.0 - r
-        else:
-            r = args[i, 1] * math.exp(x)
-            total += args[i, 0] * x - r
-            gradient[i] = args[i, 0] - r
-    return total
-
-
-def _simplex_prior(y, concentration, gradient):
-    """Symmetric Dirichlet plus Jacobian for every row; writes the gradient, returns the sum.
-
-    With c the concentration the sum over categories of c log p is the whole of it, up to a constant.
-    """
-    rows, cols = y.shape
-    total = 0.0
-    for j in range(rows):
-        last = 0.0
-        top = -1e300
-        for k in range(cols):
-            last -= y[j, k]
-            top = max(top, y[j, k])
-        top = max(top, last)
-        norm = math.exp(last - top)
-        for k in range(cols):
-            norm += math.exp(y[j, k] - top)
-        log_norm = top + math.log(norm)
-        c = concentration[j]
-        n = cols + 1
-        # The coordinates with the last one sum to zero, so only the normaliser remains.
-        total -= c * n * log_norm
-        p_last = math.exp(last - log_norm)
-        for k in range(cols):
-            gradient[j, k] = -c * n * (math.exp(y[j, k] - log_norm) - p_last)
-    return total
 
 
 def unconstrain_start(parameters: tuple[Parameter, ...], start: dict[str, np.ndarray]) -> np.ndarray:

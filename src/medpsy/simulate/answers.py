@@ -81,25 +81,20 @@ def simulate(
 
     Parameters
     ----------
-    model : ComposedModel
-        Whose families answer.
-    instrument : Instrument
-        What is asked; the one that the truth was read with.
-    truth : Truth
-        See :func:`read_truth`.
+    model, instrument, truth
+        The model, what is asked, and the truth that was read with both.
     n : int, optional
-        Number of persons; that of the truth unless given. Counts of a variable are exact at that number
-        and proportional otherwise.
+        Number of persons, by default the truth's, where counts of a variable are exact (else proportional).
     seed : int, optional
-        Seed; that of the truth unless given. Persons and answers do not change with ``missing``.
+        By default the truth's. Persons and answers do not change with ``missing``.
     missing : float
-        Share of item answers that are taken away completely at random, at least 0 and below 1.
+        Share of item answers taken away completely at random, at least 0 and below 1.
 
     Returns
     -------
     Survey
-        ``simulated`` and the instrument's note carry the truth's note; the ledger counts what was made,
-        what was left empty (variables and items outside model and truth) and what was taken away.
+        ``simulated`` and the instrument's note carry the truth's note; the ledger counts what was made, left
+        empty (columns outside model and truth) and taken away.
 
     Raises
     ------
@@ -119,21 +114,24 @@ def simulate(
         drawn = family.draw(persons.nodes[construct.name], truth.items[construct.name], answer)
         for item, column in zip(construct.items, drawn.T, strict=True):
             filled.item(item, column)
-    items = [item for construct in model.constructs for item in construct.items]
-    filled.take_away(items, missing, hole)
-    if truth.note not in instrument.note:
-        both = [instrument.note, truth.note] if instrument.note else [truth.note]
-        instrument = replace(instrument, note="; ".join(both))
-    seed = truth.seed if seed is None else seed
+    filled.take_away([item for construct in model.constructs for item in construct.items], missing, hole)
+    origin = f"model '{model.spec.name}', seed {truth.seed if seed is None else seed}"
     return Survey(
-        instrument=instrument,
+        instrument=_with_note(instrument, truth.note),
         person=np.array([str(k + 1) for k in range(filled.n)]),
         codes=filled.codes,
         variables=filled.variables,
-        ledger=filled.events(f"persons simulated from model '{model.spec.name}', seed {seed}"),
+        ledger=filled.events(f"persons simulated from {origin}"),
         simulated=truth.note,
-        source=f"simulation of model '{model.spec.name}', seed {seed}",
+        source=f"simulation of {origin}",
     )
+
+
+def _with_note(instrument: Instrument, note: str) -> Instrument:
+    """The instrument with a sentence in its note, once."""
+    if note in instrument.note:
+        return instrument
+    return replace(instrument, note="; ".join(text for text in (instrument.note, note) if text))
 
 
 def _streams(truth: Truth, seed: int | None) -> list[np.random.Generator]:

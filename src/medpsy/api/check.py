@@ -1,0 +1,147 @@
+"""What can be said against a model file before there are answers: no data, no sampler, no slow library."""
+
+from __future__ import annotations
+
+import os
+
+from medpsy.api.answers import check_screening
+from medpsy.api.models import Model, load_model
+from medpsy.api.size import sizes
+from medpsy.errors import SpecError, nearest
+from medpsy.simulate.read_items import per_item, real
+from medpsy.simulate.read_paths import read_correlations, read_terms
+from medpsy.spec.model_file import ModelFile
+from medpsy.spec.toml_table import TomlTable
+
+_TRUTH = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items")
+_NUMBERS = ("mean", "sd", "low", "high", "share")
+
+
+def check_model_file(path: str | os.PathLike[str]) -> str:
+    """Read, compose and judge a model file.
+
+    Covers syntax, names, design, priors, screening rules, and the keys, names and numbers of its truth.
+    Whether margins and paths of the truth can be met together is found when it simulates.
+
+    Returns
+    -------
+    str
+        Its size in words.
+
+    Raises
+    ------
+    SpecError
+        The first mistake, with its line and its cure.
+    """
+    model = load_model(path)
+    file = model.file
+    assert file is not None
+    check_screening(file)
+    if file.truth is not None:
+        _check_truth(model, file)
+    if file.instrument is not None:
+        _check_categories(model, file)
+    return sizes(model.composed, file.instrument)
+
+
+def _check_categories(model: Model, file: ModelFile) -> None:
+    """Refuse items with different answer scales in one construct, and families that cannot take theirs."""
+    assert file.instrument is not None
+    for construct in model.composed.constructs:
+        family = model.composed.families[construct.name]
+        if not family.categorical:
+            continue
+        counts = {file.instrument.module_of(item).n_categories for item in construct.items}
+        most = getattr(family, "max_categories", None)
+        if len(counts) > 1:
+            raise file.located(
+                SpecError(
+                    f"the items of '{construct.name}' have different numbers of categories: "
+                    f"{', '.join(map(str, sorted(counts)))}",
+                    hint="Give items with another answer scale a construct of their own.",
+                ),
+                *_place(file, construct.name),
+            )
+        if most is not None and max(counts) > most:
+            raise file.located(
+                SpecError(
+                    f"family '{construct.family}' of '{construct.name}' is for two categories; its items "
+                    f"have {max(counts)}",
+                    hint="Use family 'graded' for Likert items.",
+                ),
+                *_place(file, construct.name),
+            )
+
+
+def _place(file: ModelFile, construct: str) -> tuple[str, ...]:
+    written = ("constructs", construct)
+    return written if file.source.has(*written) else ("model", "syntax")
+
+
+def _check_truth(model: Model, file: ModelFile) -> None:
+    """Judge the keys, names and numbers of ``[truth]``."""
+    assert file.truth is not None
+    top = TomlTable(file.truth, file.source, ("truth",))
+    top.only(_TRUTH)
+    if file.instrument is None:
+        raise top.fail("a truth needs an instrument to be answered", "Write an [instrument] table.")
+    if "n_person" not in top.values:
+        raise top.fail("[truth] has no n_person", "Write n_person = 300, the number of persons.")
+    top.whole("n_person", 1)
+    if "seed" in top.values:
+        top.whole("seed", 0)
+    composed = model.composed
+    levels = {v.name: v.levels for v in file.instrument.variables if v.kind == "category"}
+    read_terms(top.table("paths"), composed, levels)
+    read_correlations(top.table("correlations"), composed)
+    nodes = composed.sketch.nodes
+    free = [v.name for v in file.instrument.variables if v.name not in nodes]
+    _known(top.table("variables"), free, "is no variable of the instrument that the model leaves unexplained")
+    for name in composed.covariates:
+        if name not in top.table("variables").values:
+            raise top.table("variables").fail(
+                f"covariate '{name}' has no distribution", f"Write [truth.variables.{name}] with its counts."
+            )
+    explained = [n for n, f in zip(nodes, composed.sketch.families, strict=True) if f != "latent"]
+    _known(top.table("observed"), explained, "is no explained observed variable")
+    _check_numbers(top.table("variables"))
+    _check_numbers(top.table("observed"))
+    _check_items(model, top.table("items"))
+
+
+def _check_items(model: Model, tables: TomlTable) -> None:
+    composed = model.composed
+    _known(tables, [c.name for c in composed.constructs], "is no construct of the model")
+    for construct in composed.constructs:
+        if construct.name not in tables.values:
+            raise tables.fail(
+                f"the items of '{construct.name}' have no truth", f"Write [truth.items.{construct.name}]."
+            )
+        table, roles = tables.table(construct.name), composed.families[construct.name].roles
+        shares = "category_prob" in roles
+        table.only((*roles, "mean", "sd") if shares else roles)
+        for role in roles:
+            if role != "category_prob":
+                per_item(table, role, construct)
+        for key in ("mean", "sd") if shares else ():
+            if key in table.values:
+                per_item(table, key, construct)
+
+
+def _known(table: TomlTable, names: list[str], reason: str) -> None:
+    for key in table.values:
+        if key not in names:
+            raise table.fail(f"[{'.'.join(table.keys)}]: '{key}' {reason}", nearest(key, names), key)
+
+
+def _check_numbers(tables: TomlTable) -> None:
+    """Judge the numbers of ``[truth.variables]`` and ``[truth.observed]``."""
+    for name in tables.values:
+        table = tables.table(name)
+        table.only(("counts", "shares", *_NUMBERS))
+        for key in _NUMBERS:
+            if key in table.values:
+                real(table, key)
+        for form in ("counts", "shares"):
+            for key in table.table(form).values:
+                real(table.table(form), key)

@@ -1,0 +1,376 @@
+"""Models: a specification, and what one can ask of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from medpsy.errors import DataError, SpecError
+from medpsy.model import ComposedModel, compose
+from medpsy.spec.model_file import ModelFile, read_model_file
+from medpsy.spec.model_spec import Construct, ModelSpec
+from medpsy.spec.print_syntax import to_syntax
+from medpsy.spec.priors import parse_prior
+from medpsy.spec.problem import ElementError
+from medpsy.spec.syntax import parse_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+    from medpsy.api.fits import Fit
+    from medpsy.bind import ModelData
+    from medpsy.screening.screen import Screened
+    from medpsy.simulate import Truth
+    from medpsy.survey.instrument import Instrument
+    from medpsy.survey.survey import Survey
+
+
+class Model:
+    """A model, checked on construction; nothing is fitted before :meth:`fit`.
+
+    Parameters
+    ----------
+    model : str, ModelSpec or iterable of Construct
+        lavaan-like text, a specification, or constructs that correlate freely.
+    family : str
+        For text: response family of every construct that ``families`` does not name (``"graded"``,
+        ``"bernoulli"``, ``"gaussian"``).
+    families : mapping of str to str, optional
+        For text: family by construct, or by explained observed variable (``"gaussian"``, ``"bernoulli"``).
+    positive : iterable of str
+        For text: constructs whose slopes are all positive a priori.
+    priors : mapping of str to str, optional
+        Prior by parameter or group of parameters, such as ``{"slope": "LogNormal(0, 0.5)"}``; the most
+        specific wins. ``parameters`` lists the names.
+    name : str, optional
+        Name of the model in tables and reports.
+    instrument : Instrument, optional
+        What is asked; needed to simulate.
+    truth : mapping, optional
+        Parameter values to simulate from, as in the ``[truth]`` table of a model file.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        Expanded and in canonical order: equal for the same model, however it was written.
+    composed : ComposedModel
+        The specification with its parts and its parameter table.
+    file : ModelFile or None
+        Where the model comes from, with data, screening and sampling.
+
+    Raises
+    ------
+    SpecError
+        The model cannot be read or contradicts itself; texts are quoted with a caret under the place.
+    """
+
+    def __init__(
+        self,
+        model: str | ModelSpec | Iterable[Construct],
+        *,
+        family: str = "graded",
+        families: Mapping[str, str] | None = None,
+        positive: Iterable[str] = (),
+        priors: Mapping[str, str] | None = None,
+        name: str | None = None,
+        instrument: Instrument | None = None,
+        truth: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(model, str):
+            spec = parse_model(model, family=family, families=families, positive=positive)
+        elif families or positive or family != "graded":
+            raise SpecError(
+                "family, families and positive are for models written as text",
+                hint="Say the family of a construct where the construct is made.",
+            )
+        else:
+            spec = model if isinstance(model, ModelSpec) else _measurement(model)
+        if priors:
+            spec = _with_priors(spec, priors)
+        self.composed: ComposedModel = compose(replace(spec, name=name) if name else spec)
+        self.instrument = instrument
+        self.truth = truth
+        self.file: ModelFile | None = None
+
+    # What the model says
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The composed specification."""
+        return self.composed.spec
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.spec.name
+
+    @property
+    def title(self) -> str:
+        """Title for reports."""
+        return (self.file.title if self.file else "") or self.name
+
+    @property
+    def syntax(self) -> str:
+        """The model as lavaan-like text."""
+        return to_syntax(self.spec)
+
+    @property
+    def equations(self) -> list[str]:
+        """The model in formulas, one a line."""
+        from medpsy.api.equations import equations
+
+        return equations(self.composed)
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """The parameter table.
+
+        Columns: section, lhs, op, rhs, label, prior, free, name (what ``priors`` calls it), note.
+        """
+        import pandas as pd
+
+        rows = [
+            (r.section, r.lhs, r.op, r.rhs, r.label or "", str(r.prior or ""), r.free, r.target, r.note)
+            for r in self.composed.table
+        ]
+        columns = ["section", "lhs", "op", "rhs", "label", "prior", "free", "name", "note"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.spec == other.spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
+    def __repr__(self) -> str:
+        parts = [f"{c.name} ({len(c.items)} {c.family} items)" for c in self.spec.constructs]
+        design = self.spec.design
+        how = ""
+        if design is not None:
+            chain = " -> ".join((design.exposure, " + ".join(design.mediators), design.outcome))
+            how = f"; {design.kind} mediation {chain}"
+        return f"<Model '{self.name}': {', '.join(parts) or 'observed variables only'}{how}>"
+
+    # What it does
+
+    def fit(self, survey: Survey | None = None, **options: Any) -> Fit:
+        """Sample the posterior.
+
+        Parameters
+        ----------
+        survey : Survey, optional
+            Screened answers. Left out, those that the model file names (see :meth:`answers`).
+        **options
+            Those of :func:`medpsy.fit.fit`: draws, tune, chains, seed, cores, engine, route, sampler,
+            target_accept, nodes, progress. What is not said is taken from the model file, if there is one.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        DataError, SpecError
+            Model and answers do not go together, or an option is unknown or impossible.
+        FitError
+            No posterior could be computed.
+        """
+        from medpsy.api.fits import Fit
+        from medpsy.api.options import sampling_options
+        from medpsy.fit import fit
+
+        settings = sampling_options({**(self.file.sampling if self.file else {}), **options})
+        result = fit(self.composed, self._survey(survey), **settings)
+        about = {"title": self.title, **(self.file.report if self.file else {})}
+        return Fit(replace(result, provenance={**result.provenance, "report": about}))
+
+    def to_pymc(self, survey: Survey | None = None, engine: str = "auto") -> pm.Model:
+        """Return the same model as a ``pm.Model``, to read, teach and extend.
+
+        Parameters
+        ----------
+        survey : Survey, optional
+            As in :meth:`fit`.
+        engine : str
+            ``"auto"``, ``"gaussian"``, ``"quadrature"`` or ``"conditional"`` (person scores sampled).
+
+        Returns
+        -------
+        pm.Model
+            Its likelihood ``answers`` has one term per person.
+
+        Raises
+        ------
+        DataError, SpecError
+            Model and answers do not go together.
+        """
+        from medpsy.engines.base import choose
+        from medpsy.inference.pymc_model import build
+
+        data = self._data(survey)
+        chosen, _ = choose(data, engine)
+        return build(data, chosen, chosen.settings(data))
+
+    def simulate(self, n: int | None = None, seed: int | None = None, *, missing: float = 0.0) -> Survey:
+        """Simulate answers from the known truth.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of persons; that of the truth unless given.
+        seed : int, optional
+            That of the truth unless given: the same seed gives the same survey.
+        missing : float
+            Share of answers taken away completely at random.
+
+        Returns
+        -------
+        Survey
+            Its ``simulated`` is the sentence that every output carries.
+
+        Raises
+        ------
+        SpecError
+            No truth or no instrument is known, or the truth is impossible.
+        DataError
+            ``n`` or ``missing`` is impossible.
+        """
+        from medpsy.simulate import simulate
+
+        truth = self.known_truth()
+        assert self.instrument is not None
+        return simulate(self.composed, self.instrument, truth, n=n, seed=seed, missing=missing)
+
+    def known_truth(self) -> Truth:
+        """Return the truth, checked and solved for thresholds and residual variances.
+
+        Raises
+        ------
+        SpecError
+            No truth or no instrument is known, or the truth is impossible.
+        """
+        from medpsy.simulate import read_truth
+
+        if self.truth is None or self.instrument is None:
+            what = "a truth" if self.truth is None else "an instrument"
+            raise SpecError(
+                f"model '{self.name}' cannot simulate: it has no {what.split()[-1]}",
+                hint=f"Pass {what} to Model(...), or write {_TABLES[what]} in the model file.",
+                path=self.file.path if self.file else None,
+            )
+        return read_truth(self.composed, self.instrument, self.truth, self.file.source if self.file else None)
+
+    def answers(self, *, seed: int | None = None) -> Screened:
+        """Return the persons that the model file asks for, screened by its rules.
+
+        Read from its data where it names any, else simulated from its truth (then ``survey.simulated`` says
+        so).
+
+        Raises
+        ------
+        DataError, SpecError
+            There are neither data nor a truth, or they cannot be used.
+        """
+        from medpsy.api.answers import answers
+
+        return answers(self, seed=seed)
+
+    def prior_predictive(
+        self, survey: Survey | None = None, *, draws: int = 500, seed: int = 0
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what the priors expect before any answer is seen, in the units of the questionnaire.
+
+        Parameters
+        ----------
+        survey : Survey, optional
+            As in :meth:`fit`: gives the persons, their covariates and which answers are missing.
+        draws : int
+            Draws from the prior.
+        seed : int
+
+        Returns
+        -------
+        categories : DataFrame
+            Counts by construct, item and category.
+        scores : DataFrame
+            Share of persons by construct and sum score.
+        """
+        from medpsy.posterior.predictive import prior_predictive
+
+        return prior_predictive(self._data(survey), draws=draws, seed=seed)
+
+    def _survey(self, survey: Survey | None) -> Survey:
+        from medpsy.survey.survey import Survey as Answers
+
+        if survey is None:
+            return self.answers().survey
+        if not isinstance(survey, Answers):
+            raise DataError(
+                f"the answers come as {type(survey).__name__}, not as a Survey",
+                hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
+            )
+        return survey
+
+    def _data(self, survey: Survey | None) -> ModelData:
+        from medpsy.bind import bind
+        from medpsy.fit import _complete
+
+        return bind(self.composed, _complete(self.composed, self._survey(survey)))
+
+
+_TABLES = {"a truth": "[truth]", "an instrument": "[instrument]"}
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file with ``schema = 1``.
+
+    Returns
+    -------
+    Model
+        It carries the file's instrument, truth, data, screening and sampling: ``model.fit()`` does what
+        ``medpsy run`` does.
+
+    Raises
+    ------
+    SpecError
+        The file cannot be read or says something impossible; the message names the line.
+    """
+    file = read_model_file(path)
+    try:
+        model = Model(file.spec, instrument=file.instrument, truth=file.truth)
+    except SpecError as error:
+        raise file.located(error) from None
+    model.file = file
+    return model
+
+
+def _measurement(constructs: Iterable[Construct]) -> ModelSpec:
+    found = tuple(constructs) if isinstance(constructs, Iterable) else (constructs,)
+    for construct in found:
+        if not isinstance(construct, Construct):
+            raise SpecError(
+                f"a model cannot be made of {construct!r}",
+                hint="Pass model text, a ModelSpec, or constructs such as GradedResponse(...).",
+            )
+    return ModelSpec(constructs=found)
+
+
+def _with_priors(spec: ModelSpec, priors: Mapping[str, str]) -> ModelSpec:
+    """Add priors, in the spelling that model files are read into."""
+    held = dict(spec.priors)
+    for target, text in priors.items():
+        try:
+            held[target] = str(parse_prior(text))
+        except SpecError as error:
+            raise ElementError(
+                f"prior of '{target}': {error.message}", subject=("prior", target), hint=error.hint
+            ) from None
+    return replace(spec, priors=tuple(sorted(held.items())))

@@ -1,0 +1,85 @@
+"""Draws by name, thinned draws, and the distribution of the constructs that they imply."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medpsy.bind import ModelData
+from medpsy.dims import POSTERIOR
+from medpsy.errors import SpecError
+from medpsy.latent.base import system
+from medpsy.ops import Numpy
+from medpsy.result import Result
+
+STANDARDISED = "standardised"
+
+
+def group(result: Result, name: str = POSTERIOR) -> dict[str, np.ndarray]:
+    """Variables (chain, draw, ...) of one group of the tree; nothing if the group is absent."""
+    if name not in result.tree.children:
+        return {}
+    return {str(key): array.to_numpy() for key, array in result.tree[name].data_vars.items()}
+
+
+def thinned(result: Result, most: int) -> dict[str, np.ndarray]:
+    """Free parameters (draw, ...), chains joined, at most ``most`` draws at even distances.
+
+    Raises
+    ------
+    SpecError
+        ``most`` is no positive whole number.
+    """
+    check_count(most)
+    values = result.values()
+    flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
+    size = len(next(iter(flat.values())))
+    keep = np.unique(np.linspace(0, size - 1, min(most, size)).round().astype(int))
+    return {name: value[keep] for name, value in flat.items()}
+
+
+def check_count(draws: int) -> None:
+    """Refuse a number of draws below one.
+
+    Raises
+    ------
+    SpecError
+    """
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise SpecError(f"draws = {draws!r} is no number of draws", hint="Ask for at least one, better 200.")
+
+
+def at(values: dict[str, np.ndarray], draw: int) -> dict[str, np.ndarray]:
+    """One draw of every parameter, as views."""
+    return {name: value[draw] for name, value in values.items()}
+
+
+def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distribution of the constructs over the persons: a mixture of normals, one per design row.
+
+    Parameters
+    ----------
+    data : ModelData
+    p : dict of str to ndarray
+        Free parameters (draw, ...).
+
+    Returns
+    -------
+    weight : ndarray, shape (row,)
+        Share of the persons with that combination of covariates.
+    location : ndarray, shape (draw, row, factor)
+        Means of the constructs given the covariates, internal scale.
+    spread : ndarray, shape (draw, factor)
+        Their sd given the covariates.
+    """
+    rows, count = np.unique(data.design, axis=0, return_counts=True)
+    equations = data.model.structure.equations(p, data.layout, Numpy)
+    mean, chol = system(equations, data.layout, Numpy)
+    factors = data.layout.factors
+    size = max(len(value) for value in p.values())
+    location = rows @ np.swapaxes(mean[..., factors, :], -1, -2)
+    spread = np.sqrt((chol[..., factors, :] ** 2).sum(-1))
+    return (
+        count / count.sum(),
+        np.broadcast_to(location, (size, len(rows), len(factors))),
+        np.broadcast_to(spread, (size, len(factors))),
+    )

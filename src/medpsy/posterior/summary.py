@@ -1,0 +1,241 @@
+"""The parameter table with its posterior, in lavaan's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from medpsy.classical.describe import asked_order
+from medpsy.dims import POSTERIOR
+from medpsy.families.base import Block
+from medpsy.posterior.draws import group
+from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.quantities import correlation_cells
+from medpsy.result import Result
+from medpsy.spec.parameters import ParameterRow
+
+SECTIONS = (
+    "Paths", "Correlations", "Covariates", "Defined", "Slopes", "Loadings", "Thresholds", "Intercepts",
+    "Residual SDs",
+)  # fmt: skip
+COLUMNS = (
+    "section", "lhs", "op", "rhs", "label", "mean", "sd", "lower", "upper", "prior", "r_hat", "ess_bulk",
+    "ess_tail",
+)  # fmt: skip
+NUMBERS = ("mean", "sd", "lower", "upper", "r_hat", "ess_bulk", "ess_tail")
+
+#: From the z-scored scale of continuous items to their own: role -> f(draws, centre, unit).
+TO_RAW: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
+    "loading": lambda draws, centre, unit: draws * unit,
+    "intercept": lambda draws, centre, unit: draws * unit + centre,
+    "residual_sd": lambda draws, centre, unit: draws * unit,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line before it is summarised; ``draws`` (chain, draw) in raw units."""
+
+    section: str
+    lhs: str
+    op: str
+    rhs: str
+    label: str
+    prior: str
+    draws: np.ndarray
+
+
+def summary(result: Result, *, interval: float = 0.95, kind: str = "eti") -> pd.DataFrame:
+    """Posterior of every parameter.
+
+    Parameters
+    ----------
+    result : Result
+    interval : float
+        Posterior mass between ``lower`` and ``upper``.
+    kind : str
+        ``"eti"`` (equal-tailed) or ``"hdi"`` (highest density).
+
+    Returns
+    -------
+    DataFrame
+        Columns section, lhs, op, rhs, label, mean, sd, lower, upper, prior, r_hat, ess_bulk, ess_tail;
+        sections in the order paths, correlations, covariates, defined, slopes, loadings, thresholds,
+        intercepts, residual sds. A threshold has the label of the (turned) category that it opens. Units:
+        constructs in their sd given what explains them, slopes and thresholds on the logit scale, observed
+        variables and continuous items in their own units. The intercept of an explained variable is its
+        value where all that explains it is zero in its own units (categories at their reference). A prior
+        on z-scored variables says so.
+
+    Raises
+    ------
+    SpecError
+        An impossible interval or kind.
+
+    Notes
+    -----
+    R-hat and effective sample sizes are rank-normalised and split (Vehtari et al., 2021,
+    doi:10.1214/20-BA1221); they are NaN for what does not vary, R-hat also with a single chain.
+    """
+    check_interval(interval, kind)
+    lines = sorted(_lines(result), key=lambda line: _place(line.section))
+    if not lines:
+        return pd.DataFrame(columns=list(COLUMNS))
+    draws = np.stack([line.draws for line in lines])
+    flat = draws.reshape(len(lines), -1)
+    lower, upper = bounds(flat, interval, kind)
+    frame = pd.DataFrame(
+        {
+            "section": [line.section for line in lines],
+            "lhs": [line.lhs for line in lines],
+            "op": [line.op for line in lines],
+            "rhs": [line.rhs for line in lines],
+            "label": [line.label for line in lines],
+            "mean": flat.mean(axis=-1),
+            "sd": flat.std(axis=-1, ddof=1) if flat.shape[-1] > 1 else np.nan,
+            "lower": lower,
+            "upper": upper,
+            "prior": [line.prior for line in lines],
+            **convergence(draws),
+        }
+    )
+    frame.attrs |= {"interval": float(interval), "kind": kind}
+    return frame[list(COLUMNS)].astype(dict.fromkeys(NUMBERS, float))
+
+
+def convergence(draws: np.ndarray) -> dict[str, np.ndarray]:
+    """R-hat, bulk and tail effective sample size of draws (quantity, chain, draw).
+
+    Returns
+    -------
+    dict of str to ndarray, shape (quantity,)
+        ``r_hat``, ``ess_bulk``, ``ess_tail``; NaN for what never varies or is not finite, and with fewer
+        than four draws a chain. R-hat compares chains and is NaN with a single one.
+    """
+    from arviz_stats.base.array import array_stats
+
+    out = {name: np.full(len(draws), np.nan) for name in ("r_hat", "ess_bulk", "ess_tail")}
+    finite = np.isfinite(draws).all(axis=(1, 2))
+    varies = finite.copy()
+    varies[finite] = np.ptp(draws[finite], axis=(1, 2)) > 0
+    if not varies.any() or draws.shape[-1] < 4:
+        return out
+    moving = draws[varies]
+    axes = {"chain_axis": -2, "draw_axis": -1}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if draws.shape[1] > 1:
+            out["r_hat"][varies] = array_stats.rhat(moving, method="rank", **axes)
+        out["ess_bulk"][varies] = array_stats.ess(moving, method="bulk", **axes)
+        out["ess_tail"][varies] = array_stats.ess(moving, method="tail", prob=(0.05, 0.95), **axes)
+    return out
+
+
+def _place(section: str) -> int:
+    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
+
+
+def _lines(result: Result) -> Iterator[Line]:
+    """All lines in the order of the parameter table."""
+    values = group(result, POSTERIOR)
+    for row in result.model.table:
+        head = row.target.partition(".")[0]
+        if head == "correlation":
+            yield from _correlations(result, row, values)
+        elif head == "path":
+            yield from _paths(result, row, values)
+        elif head == "defined":
+            prior = row.note or "follows from its terms"
+            yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, values[row.lhs])
+        elif row.target.count(".") == 1:
+            yield _observed(result, row, values)
+        else:
+            yield from _item(result, row, values)
+
+
+def _correlations(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    labels = {frozenset((c.left, c.right)): c.label or "" for c in result.model.spec.covariances}
+    for left, right, variable, cell in correlation_cells(result.data):
+        label = labels.get(frozenset((left, right)), "")
+        yield Line(row.section, left, "~~", right, label, _prior(row), values[variable][(..., *cell)])
+
+
+def _paths(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    """One line per coefficient: a category has one per level but the reference."""
+    layout = result.data.layout
+    explained = {layout.coefficients[i].target for i in layout.inner}
+    for i, c in enumerate(layout.coefficients):
+        if row.target != f"path.{c.path.key}":
+            continue
+        source = layout.columns[c.source - 1].name if c.from_column else layout.nodes[c.source]
+        unit = layout.columns[c.source - 1].unit if c.from_column else layout.unit[c.source]
+        prior = _prior(row)
+        if row.prior is not None:
+            if result.model.structure.name == "correlated" and c.target in explained:
+                prior += " on the total effect"
+            if unit != 1 or layout.unit[c.target] != 1:
+                prior += " (z-scored)"
+        draws = values["coefficient"][..., i]
+        yield Line(row.section, row.lhs, row.op, source, row.label or "", prior, draws)
+
+
+def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Line:
+    """Intercept or residual sd of an explained observed variable, in its own units."""
+    layout = result.data.layout
+    role, _, name = row.target.partition(".")
+    node = layout.nodes.index(name)
+    parameter = next(p for p in result.data.parameters if p.name == role)
+    draws = values[role][..., parameter.coords[0].index(name)] * layout.unit[node]
+    prior = _prior(row)
+    if layout.families[node] == "gaussian":
+        prior += " (z-scored)"
+    if role == "intercept":
+        draws = draws + _centre(result, node)
+        for i, c in enumerate(layout.coefficients):
+            if c.target == node:
+                at = layout.columns[c.source - 1].centre if c.from_column else _centre(result, c.source)
+                draws = draws - values["coefficient"][..., i] * at
+    return Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+
+
+def _centre(result: Result, node: int) -> float:
+    """What a number was centred at before it was divided by its unit; 0 for constructs and binary ones."""
+    if result.data.layout.families[node] != "gaussian":
+        return 0.0
+    name = result.data.layout.nodes[node]
+    values = result.survey.variables[name].astype(float)
+    if result.survey.variable(name).kind == "category":
+        values = np.where(values < 0, np.nan, values)
+    return float(np.nanmean(values))
+
+
+def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    """A parameter of one item: as it is, in raw units, or as the thresholds that it stands for."""
+    role, construct, item = row.target.split(".", 2)
+    block = next(b for b in result.data.blocks if b.name == construct)
+    j = block.construct.items.index(item)
+    threshold = f"threshold_{construct}"
+    if row.section == "Thresholds" and threshold in values:
+        prior = f"{_prior(row)} on category probabilities"
+        for k, label in enumerate(_opened(result, block, item)):
+            draws = values[threshold][..., j, k]
+            yield Line(row.section, item, "|", f"t{k + 1}", label, prior, draws)
+        return
+    draws, prior = values[f"{role}_{construct}"][..., j], _prior(row)
+    if block.n_categories == 0 and role in TO_RAW:
+        draws = TO_RAW[role](draws, float(block.centre[j]), float(block.unit[j]))
+        prior += " (z-scored)"
+    yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+
+
+def _opened(result: Result, block: Block, item: str) -> list[str]:
+    """Label of the category that each threshold opens, upwards in the construct."""
+    labels = result.survey.instrument.module_of(item).labels
+    order = asked_order(result.survey, [item])[0]
+    return [labels[k] for k in np.argsort(order)[1:]]
+
+
+def _prior(row: ParameterRow) -> str:
+    return row.note or "none" if row.prior is None else str(row.prior)
