@@ -17,11 +17,11 @@ from source_tree import PACKAGE, ROOT, parsed, shown, source_files
 #: The rows of ARCHITECTURE.md, lowest first. Within a row ``a > b`` lets a import b; the rest are siblings.
 ROWS = (
     "parameter > spec > survey > errors dims registry ops jit",
-    "families latent mediation screening",
+    "families latent mediation screening classical",
     "bind > model",
     "engines",
     "inference",
-    "fit > result, simulate",
+    "fit > result, derive, simulate",
     "posterior",
     "diagnostics plots",
     "report",

@@ -90,7 +90,7 @@ def _block(construct: Construct, factor: int, model: ComposedModel, survey: Surv
     n_item = len(construct.items)
     if family.categorical:
         values = survey.item_codes(construct.items)
-        modules = {survey.instrument.module_of(item) for item in construct.items}
+        modules = [survey.instrument.module_of(item) for item in construct.items]
         counts = {module.n_categories for module in modules}
         if len(counts) > 1:
             raise SpecError(
@@ -107,7 +107,7 @@ def _block(construct: Construct, factor: int, model: ComposedModel, survey: Surv
                 hint="Use family 'graded' for Likert items.",
             )
         _check_answers(construct, values, values >= 0)
-        labels = next(iter(modules)).labels
+        labels = modules[0].labels
         return Block(construct, factor, values, n_categories, labels, np.zeros(n_item), np.ones(n_item))
     columns = []
     for item in construct.items:
@@ -159,7 +159,7 @@ def _number(name: str, survey: Survey) -> np.ndarray:
         values = np.where(values < 0, np.nan, values)
         if len(variable.levels) > 2:
             raise SpecError(
-                f"'{name}' is a category with {len(variable.levels)} levels and cannot be explained as a number",
+                f"'{name}' has {len(variable.levels)} levels and cannot be explained as a number",
                 hint="Only numbers and two-level categories can be mediator or outcome.",
             )
     return values
@@ -180,14 +180,17 @@ def _columns(covariates: tuple[str, ...], survey: Survey) -> tuple[tuple[Column,
                 hint="Screen them out first: medpsy.screen(survey, require=[...]) counts them.",
             )
         if variable.kind == "category":
-            for level, text in enumerate(variable.levels[1:], start=1):
+            # The reference is the first level that occurs.
+            used = [level for level in range(len(variable.levels)) if (raw == level).any()]
+            for level in used[1:]:
+                text = variable.levels[level]
                 indicator = (raw == level).astype(float)
-                if indicator.any() and not indicator.all():
+                if not indicator.all():
                     columns.append(Column(f"{name}[{text}]", name, float(indicator.mean()), 1.0))
                     values.append(indicator - indicator.mean())
         else:
             unit = float(raw.std())
-            if unit == 0:
+            if np.unique(raw).size < 2:
                 raise DataError(
                     f"variable '{name}' has the same value for everybody",
                     hint="A constant cannot explain anything: leave it out of the model.",
@@ -212,9 +215,7 @@ def _layout(
     for path in model.spec.paths:
         target = place[path.target]
         if path.source in place:
-            coefficients.append(
-                Coefficient(path.key, target, place[path.source], False, path.label, path)
-            )
+            coefficients.append(Coefficient(path.key, target, place[path.source], False, path.label, path))
             continue
         own = [c for c, column in enumerate(columns) if column.variable == path.source]
         if path.label and len(own) > 1:
@@ -231,6 +232,10 @@ def _layout(
         if family == "latent":
             continue
         raw = _number(name, survey)
+        if np.isnan(raw).all():
+            raise DataError(
+                f"explained variable '{name}' has no value at all", hint="Leave it out, or check its column."
+            )
         if family == "bernoulli":
             odd = raw[~np.isnan(raw) & (raw != 0) & (raw != 1)]
             if odd.size:
@@ -240,12 +245,12 @@ def _layout(
                 )
             observed[:, place[name]] = raw
         else:
-            unit[place[name]] = np.nanstd(raw)
-            if not unit[place[name]] > 0:
+            if np.unique(raw[~np.isnan(raw)]).size < 2:
                 raise DataError(
                     f"explained variable '{name}' has the same value for everybody",
                     hint="There is nothing to explain: leave it out of the model.",
                 )
+            unit[place[name]] = np.nanstd(raw)
             observed[:, place[name]] = (raw - np.nanmean(raw)) / unit[place[name]]
     covariance = np.atleast_2d(np.cov(values, rowvar=False, ddof=0))
     layout = replace(

@@ -12,7 +12,17 @@ import numpy as np
 
 from medpsy.bind import ModelData, bind
 from medpsy.derive import derived, standardised
-from medpsy.dims import ANSWERS, CHAIN, CONSTANT, DRAW, LOG_LIKELIHOOD, OBSERVED, PERSON, POSTERIOR, SAMPLE_STATS
+from medpsy.dims import (
+    ANSWERS,
+    CHAIN,
+    CONSTANT,
+    DRAW,
+    LOG_LIKELIHOOD,
+    OBSERVED,
+    PERSON,
+    POSTERIOR,
+    SAMPLE_STATS,
+)
 from medpsy.engines.base import LikelihoodEngine, choose
 from medpsy.errors import SpecError
 from medpsy.model import ComposedModel
@@ -64,9 +74,8 @@ def fit(
         ``"auto"``, ``"compiled"`` or ``"pymc"``.
     sampler : str, optional
         ``nuts_sampler`` of ``pm.sample``; takes the PyMC route.
-    target_accept : float, optional
-    nodes : int, optional
-        Nodes per construct to begin with.
+    target_accept, nodes : float, int, optional
+        Acceptance that NUTS is tuned for; nodes per construct to begin with.
 
     Returns
     -------
@@ -74,12 +83,10 @@ def fit(
 
     Raises
     ------
-    DataError, SpecError
-        Model and answers do not go together.
-    FitError
-        No posterior could be computed.
+    DataError, SpecError, FitError
+        Model and answers do not go together, or no posterior could be computed.
     """
-    survey = _complete(model, survey)
+    survey = complete(model, survey)
     data = bind(model, survey)
     chosen, verdicts = choose(data, engine)
     taken, why = _route(chosen, data, route, sampler)
@@ -89,21 +96,14 @@ def fit(
         "draws": draws, "tune": tune, "chains": chains, "seed": seed, "cores": cores,
         "target_accept": target_accept, "progress": progress, "nodes": nodes,
     }  # fmt: skip
-    if taken == "compiled":
-        from medpsy.inference.compiled_route import run
-
-        posterior = run(data, chosen, **options)
-    else:
-        from medpsy.inference.pymc_route import run as run_pymc
-
-        posterior = run_pymc(data, chosen, sampler=sampler, **options)
+    posterior = _sample(taken, data, chosen, sampler, options)
     tree = _tree(data, posterior, chosen)
     provenance = _provenance(model, survey, chosen, verdicts, (taken, why), options, posterior, sampler)
     return Result(tree, data, survey, provenance)
 
 
-def _complete(model: ComposedModel, survey: Survey) -> Survey:
-    """Leave out, and count, persons without a covariate that the model conditions on."""
+def complete(model: ComposedModel, survey: Survey) -> Survey:
+    """Leave out, and count in the ledger, persons without a covariate that the model conditions on."""
     names = list(model.covariates)
     binary = {o.name for o in model.spec.observed if o.family == "bernoulli"}
     if binary:
@@ -115,9 +115,7 @@ def _complete(model: ComposedModel, survey: Survey) -> Survey:
     return screen(survey, [rule]).survey if rule.flags(survey).any() else survey
 
 
-def _route(
-    engine: LikelihoodEngine, data: ModelData, route: str, sampler: str | None
-) -> tuple[str, str]:
+def _route(engine: LikelihoodEngine, data: ModelData, route: str, sampler: str | None) -> tuple[str, str]:
     """Which of the two routes is taken, and why."""
     if route not in ("auto", "compiled", "pymc"):
         raise SpecError(f"there is no route '{route}'", hint="Use 'auto', 'compiled' or 'pymc'.")
@@ -127,6 +125,19 @@ def _route(
     if route == "pymc" or (route == "auto" and sampler is not None):
         return "pymc", "asked for"
     return ("compiled" if verdict.accepted else "pymc"), verdict.reason
+
+
+def _sample(
+    route: str, data: ModelData, engine: LikelihoodEngine, sampler: str | None, options: dict[str, Any]
+) -> Posterior:
+    """Take the route."""
+    if route == "compiled":
+        from medpsy.inference.compiled_route import run
+
+        return run(data, engine, **options)
+    from medpsy.inference.pymc_route import run as run_pymc
+
+    return run_pymc(data, engine, sampler=sampler, **options)
 
 
 def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr.DataTree:
@@ -151,12 +162,9 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
     for name, (dims, value) in derived(data, posterior.values).items():
         variables[name] = ((*lead, *dims), value)
     ratio = {
-        name: ((*lead, *dims), value)
-        for name, (dims, value) in standardised(data, posterior.values).items()
+        name: ((*lead, *dims), value) for name, (dims, value) in standardised(data, posterior.values).items()
     }
-    blocks = {
-        f"answers_{block.name}": ((PERSON, block.item_dim), block.values) for block in data.blocks
-    }
+    blocks = {f"answers_{block.name}": ((PERSON, block.item_dim), block.values) for block in data.blocks}
     items = {block.item_dim: list(block.construct.items) for block in data.blocks}
 
     def dataset(content: dict[str, Any], names: dict[str, Any]) -> xr.DataTree:
@@ -172,6 +180,12 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
         OBSERVED: dataset(blocks, {PERSON: person} | items),
         CONSTANT: dataset({"design": ((PERSON, "column"), data.design)}, {PERSON: person}),
     }
+    if posterior.matched:
+        who = list(posterior.matched)
+        pairs = np.array([posterior.matched[i] for i in who])
+        children["loo_matched"] = dataset(
+            {"elpd": ((PERSON,), pairs[:, 0]), "pareto_k": ((PERSON,), pairs[:, 1])}, {PERSON: person[who]}
+        )
     if ratio:
         children["standardised"] = dataset(ratio, coords | labels)
     if posterior.log_prior is not None:
@@ -198,7 +212,8 @@ def _provenance(
         },
         "engine": {"name": engine.name, "why": [f"{n}: {reason}" for n, reason in verdicts]},
         "route": {"name": route[0], "why": route[1]},
-        "sampler": {"name": sampler or "nutpie (NUTS)", **{k: v for k, v in options.items() if k != "progress"}},
+        "sampler": {"name": sampler or "nutpie (NUTS)"}
+        | {k: v for k, v in options.items() if k != "progress"},
         "log": posterior.log,
         "numerics": posterior.numerics,
         "seconds": {k: round(v, 3) for k, v in posterior.seconds.items()},

@@ -9,7 +9,7 @@ import numpy as np
 
 from medpsy.errors import SpecError
 from medpsy.families.base import ResponseFamily, family
-from medpsy.latent.base import Layout, LatentStructure, structure
+from medpsy.latent.base import LatentStructure, Layout, structure
 from medpsy.mediation.base import design, designs
 from medpsy.spec import graph
 from medpsy.spec.check import check
@@ -53,7 +53,8 @@ class ComposedModel:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the specification and its priors, first 16 hex digits."""
-        text = repr((self.spec, [(row.target, str(row.prior)) for row in self.table.rows]))
+        spec = replace(self.spec, name="", note="")
+        text = repr((spec, [(row.target, str(row.prior)) for row in self.table.rows]))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -71,6 +72,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
     order = graph.order(spec)
     spec = _canonical(spec, order)
     nodes = _nodes(spec, order)
+    _refuse_redundant(spec)
     covariates = graph.covariates(spec)
     kind = _structure_name(spec, nodes)
     sketch = _sketch(spec, nodes, kind)
@@ -83,8 +85,14 @@ def compose(spec: ModelSpec) -> ComposedModel:
     for definition in spec.definitions:
         rows.append(
             ParameterRow(
-                "Defined", definition.name, ":=", definition.expression, None,
-                f"defined.{definition.name}", None, free=False,
+                "Defined",
+                definition.name,
+                ":=",
+                definition.expression,
+                None,
+                f"defined.{definition.name}",
+                None,
+                free=False,
             )
         )
     table = ParameterTable(tuple(rows)).with_priors(dict(spec.priors))
@@ -127,9 +135,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
         return (place[path.target], int(not structural), int(labelled), path.key)
 
     paths = tuple(sorted(spec.paths, key=rank))
-    covariances = tuple(
-        sorted(spec.covariances, key=lambda c: (first.get(c.left, 0), first.get(c.right, 0)))
-    )
+    covariances = tuple(sorted(spec.covariances, key=lambda c: (first.get(c.left, 0), first.get(c.right, 0))))
     return replace(spec, observed=observed, paths=paths, covariances=covariances)
 
 
@@ -157,6 +163,19 @@ def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
     own_prior = any(target.startswith("path") for target, _ in spec.priors)
     same = all(c == covariates[0] for c in covariates)
     return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
+
+
+def _refuse_redundant(spec: ModelSpec) -> None:
+    """More paths and covariances among the constructs than they have correlations to explain."""
+    latent = {c.name for c in spec.constructs}
+    between = [f"{p.target} ~ {p.source}" for p in spec.paths if {p.target, p.source} <= latent]
+    between += [f"{c.left} ~~ {c.right}" for c in spec.covariances]
+    pairs = len(latent) * (len(latent) - 1) // 2
+    if len(between) > pairs:
+        raise SpecError(
+            f"{len(between)} coefficients ({', '.join(between)}) for {pairs} correlation(s) among constructs",
+            hint="Leave out a path or a covariance: the answers cannot tell them apart.",
+        )
 
 
 def _sketch(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> Layout:
@@ -204,7 +223,9 @@ def _cliques(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> tuple[tuple[
     for group in groups:
         free = [n for n in group if n in explained]
         missing = [
-            (u, v) for u in sorted(group) for v in sorted(group)
+            (u, v)
+            for u in sorted(group)
+            for v in sorted(group)
             if u < v and (u in free or v in free) and frozenset((u, v)) not in pairs
         ]
         if missing:

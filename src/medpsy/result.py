@@ -153,4 +153,6 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
 def _instrument(held: dict[str, Any]) -> Instrument:
     rest = {k: _tuples(v) for k, v in held.items() if k not in ("modules", "variables")}
     modules = tuple(Module(**_fields(m)) for m in held["modules"])
-    return Instrument(modules=modules, variables=tuple(Variable(**_fields(v)) for v in held["variables"]), **rest)
+    return Instrument(
+        modules=modules, variables=tuple(Variable(**_fields(v)) for v in held["variables"]), **rest
+    )

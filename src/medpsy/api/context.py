@@ -101,7 +101,7 @@ def _model_fit(result: Result, interval: float) -> dict[str, Any]:
     names = [block.name for block in result.data.blocks if block.n_categories]
     if not names:
         return {}
-    categories, scores = prior_predictive(result.data)
+    categories, scores = prior_predictive(result.data, survey=result.survey, interval=interval)
     return {
         "curves": [category_curves(result, name, interval=interval) for name in names],
         "predicted": category_counts(result, interval=interval),

@@ -291,7 +291,7 @@ class Fit:
         from medpsy.plots.prior_predictive import prior_predictive
         from medpsy.posterior.predictive import prior_predictive as expected
 
-        return self.mark.on_figure(prior_predictive(*expected(self.result.data)))
+        return self.mark.on_figure(prior_predictive(*expected(self.result.data, survey=self.result.survey)))
 
     # Out
 

@@ -300,7 +300,8 @@ class Model:
         """
         from medpsy.posterior.predictive import prior_predictive
 
-        return prior_predictive(self._data(survey), draws=draws, seed=seed)
+        answers = self._survey(survey)
+        return prior_predictive(self._data(answers), survey=answers, draws=draws, seed=seed)
 
     def _survey(self, survey: Survey | None) -> Survey:
         from medpsy.survey.survey import Survey as Answers
@@ -316,9 +317,9 @@ class Model:
 
     def _data(self, survey: Survey | None) -> ModelData:
         from medpsy.bind import bind
-        from medpsy.fit import _complete
+        from medpsy.fit import complete
 
-        return bind(self.composed, _complete(self.composed, self._survey(survey)))
+        return bind(self.composed, complete(self.composed, self._survey(survey)))
 
 
 _TABLES = {"a truth": "[truth]", "an instrument": "[instrument]"}

@@ -125,9 +125,7 @@ def observed_patterns(data: ModelData) -> list[tuple[np.ndarray, np.ndarray]]:
     given = ~np.isnan(data.observed) & gaussian
     patterns, which = np.unique(given, axis=0, return_inverse=True)
     which = which.ravel()
-    return [
-        (np.flatnonzero(which == i), np.flatnonzero(pattern)) for i, pattern in enumerate(patterns)
-    ]
+    return [(np.flatnonzero(which == i), np.flatnonzero(pattern)) for i, pattern in enumerate(patterns)]
 
 
 def gaussian_given(

@@ -40,7 +40,8 @@ class Conditional:
         return data.n_factor
 
     def settings(self, data: ModelData, size: int | None = None) -> None:
-        """Nothing."""
+        """Nothing is needed."""
+        return None
 
     def compiles(self, data: ModelData) -> Verdict:
         """Never: with persons sampled the PyMC model is the route."""
@@ -55,6 +56,15 @@ class Conditional:
             theta = scores[layout.factors[block.factor]]
             total = total + _answers(data, block, local(data, block, p), theta, xp)
         return total
+
+
+def node_values(data: ModelData, z: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
+    """Scores (person, factor) that the sampled normals ``z`` (person, factor) stand for."""
+    from medpsy.ops import Numpy
+
+    eq = data.model.structure.equations(p, data.layout, Numpy)
+    value, _ = _walk(data, z, eq, Numpy)
+    return np.stack([value[node] for node in data.layout.factors], axis=1)
 
 
 def _walk(data: ModelData, z: Any, eq: Any, xp: Any) -> tuple[dict[int, Any], Any]:

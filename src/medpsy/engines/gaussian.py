@@ -40,7 +40,8 @@ class ClosedForm:
         return 0
 
     def settings(self, data: ModelData, size: int | None = None) -> None:
-        """Nothing."""
+        """Nothing is needed."""
+        return None
 
     def compiles(self, data: ModelData) -> Verdict:
         """Always: sufficient statistics make the cost independent of the number of persons."""

@@ -81,7 +81,7 @@ class Quadrature:
         mean, chol = system(data.model.structure.equations(p, layout, xp), layout, xp)
         covariance = chol @ xp.swapaxes(chol, 0, 1)
         sums = [
-            _answer_sums(data, block, local(data, block, p), xp.constant(settings.nodes[block.factor]), xp)
+            answer_sums(data, block, local(data, block, p), xp.constant(settings.nodes[block.factor]), xp)
             for block in data.blocks
         ]
         pieces, rows = [], []
@@ -92,7 +92,7 @@ class Quadrature:
         return xp.concatenate(pieces, axis=0)[np.argsort(np.concatenate(rows))]
 
 
-def _answer_sums(data: ModelData, block: Block, p: dict[str, Any], theta: Any, xp: Any) -> Any:
+def answer_sums(data: ModelData, block: Block, p: dict[str, Any], theta: Any, xp: Any) -> Any:
     """Log-probability of all answers of a person to one block at every node, shape (person, node)."""
     family = data.model.families[block.name]
     values = block.values

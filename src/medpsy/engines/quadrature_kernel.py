@@ -34,7 +34,7 @@ def fill_weight(precision, nodes, sizes, weight):
             base = p00 * t0 * t0 + 2.0 * p01 * t0 * t1 + p11 * t1 * t1
             slope = 2.0 * (p02 * t0 + p12 * t1)
             row = weight[q0, q1]
-            peak = min(max(int(round((-0.5 * slope / p22 - first) / step)), 0), n2 - 1)
+            peak = min(max(round((-0.5 * slope / p22 - first) / step), 0), n2 - 1)
             t = first + peak * step
             top = math.exp(-0.5 * (base + (slope + p22 * t) * t))
             row[peak] = top

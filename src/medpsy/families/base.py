@@ -93,7 +93,7 @@ class ResponseFamily(Protocol):
 class CompiledFamily(Protocol):
     """A family that also offers its table and the reverse of it to the compiled route."""
 
-    #: ``forward(slope, category_prob, nodes, out)`` and ``reverse(slope, category_prob, nodes, counts, ...)``.
+    #: ``forward(*roles, nodes, out)`` and ``reverse(*roles, nodes, counts, *gradients)``.
     kernels: tuple[Callable[..., Any], Callable[..., Any]]
 
 

@@ -36,10 +36,21 @@ class Gaussian:
             rows += [
                 ParameterRow("Loadings", name, "=~", item, None, f"loading.{name}.{item}", loading),
                 ParameterRow(
-                    "Intercepts", item, "~", "1", None, f"intercept.{name}.{item}", parse_prior("Normal(0, 1)")
+                    "Intercepts",
+                    item,
+                    "~",
+                    "1",
+                    None,
+                    f"intercept.{name}.{item}",
+                    parse_prior("Normal(0, 1)"),
                 ),
                 ParameterRow(
-                    "Residual SDs", item, "~~", item, None, f"residual_sd.{name}.{item}",
+                    "Residual SDs",
+                    item,
+                    "~~",
+                    item,
+                    None,
+                    f"residual_sd.{name}.{item}",
                     parse_prior("HalfNormal(1)"),
                 ),
             ]

@@ -65,9 +65,7 @@ class GradedResponse:
         categories = tuple(str(k) for k in range(block.n_categories))
         dim = block.item_dim
         return (
-            Parameter(
-                f"slope_{block.name}", (dim,), (items,), entry_priors(table, "slope", construct)
-            ),
+            Parameter(f"slope_{block.name}", (dim,), (items,), entry_priors(table, "slope", construct)),
             Parameter(
                 f"category_prob_{block.name}",
                 (dim, f"{CATEGORY}_{block.name}"),
@@ -164,10 +162,7 @@ def table_forward(slope, prob, nodes, out):
         for k in range(1, n_cat):
             for q in range(nodes.size):
                 x = slope[j] * nodes[q] - threshold[k - 1]
-                if x > 0:
-                    upper = -math.log1p(math.exp(-x))
-                else:
-                    upper = x - math.log1p(math.exp(x))
+                upper = -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
                 out[j, k, q] += upper
                 out[j, k - 1, q] += upper - x
 

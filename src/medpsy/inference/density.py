@@ -45,7 +45,7 @@ class Density:
 
     def check_start(self, u: np.ndarray) -> None:
         """Raise FitError naming the parameters whose gradient is not a number at ``u``."""
-        value, gradient = self.value_and_gradient(u)
+        value, _ = self.value_and_gradient(u)
         if np.isfinite(value):
             return
         values, _, prior = self.space.point(u)

@@ -109,15 +109,11 @@ def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
     if values is None:
         return
     pm.Deterministic("coefficient", values, dims=("regression",))
-    by_label: dict[str, Any] = {
-        c.label: values[i] for i, c in enumerate(data.layout.coefficients) if c.label
-    }
+    by_label: dict[str, Any] = {c.label: values[i] for i, c in enumerate(data.layout.coefficients) if c.label}
     for definition in data.model.spec.definitions:
         expression = parse_expression(definition.expression)
         if set(expression.names) <= set(by_label):
-            by_label[definition.name] = pm.Deterministic(
-                definition.name, expression.evaluate(by_label)
-            )
+            by_label[definition.name] = pm.Deterministic(definition.name, expression.evaluate(by_label))
 
 
 def _likelihood(data: ModelData, engine: LikelihoodEngine, settings: Any, p: dict[str, Any]) -> None:

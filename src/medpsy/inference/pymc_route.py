@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -15,7 +16,12 @@ from medpsy.inference.compiled_route import Posterior
 from medpsy.inference.pymc_model import build
 from medpsy.ops import Numpy
 
-RENAME = {"depth": "tree_depth", "logp": "lp", "mean_tree_accept": "acceptance_rate"}
+RENAME = {
+    "depth": "tree_depth",
+    "logp": "lp",
+    "mean_tree_accept": "acceptance_rate",
+    "maxdepth_reached": "reached_max_treedepth",
+}
 
 
 def run(
@@ -67,17 +73,25 @@ def run(
         names.append("z")
     values = {name: tree["posterior"][name].to_numpy() for name in names}
     sampled = time.perf_counter()
+    terms = _terms(data, engine, settings, values)
+    seconds["log-likelihood terms"] = time.perf_counter() - sampled
+    stats = {}
+    for name, array in tree["sample_stats"].data_vars.items():
+        if array.dtype.kind in "biuf" and array.shape == (chains, draws):
+            stats[RENAME.get(name, name)] = array.to_numpy()
+    log = [f"{sampler or 'nutpie'} with {warm_up} warm-up draws, target acceptance {accept}"]
+    numerics = {"grid": settings.describe()} if settings is not None else {}
+    return Posterior(values, stats, terms, None, log, seconds, numerics)
+
+
+def _terms(
+    data: ModelData, engine: LikelihoodEngine, settings: Any, values: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Log-likelihood of every person at every draw (chain, draw, person), by the NumPy definition."""
+    chains, draws = next(iter(values.values())).shape[:2]
     terms = np.empty((chains, draws, data.n_person))
     for chain in range(chains):
         for draw in range(draws):
             one = {name: value[chain, draw] for name, value in values.items()}
             terms[chain, draw] = engine.log_likelihood(data, one, Numpy, settings)
-    seconds["log-likelihood terms"] = time.perf_counter() - sampled
-    stats = {}
-    for name in tree["sample_stats"].data_vars:
-        array = tree["sample_stats"][name].to_numpy()
-        if array.dtype.kind in "bif" and array.shape == (chains, draws):
-            stats[RENAME.get(name, name)] = array
-    log = [f"{sampler or 'nutpie'} with {warm_up} warm-up draws, target acceptance {accept}"]
-    numerics = {"grid": settings.describe()} if settings is not None else {}
-    return Posterior(values, stats, terms, None, log, seconds, numerics)
+    return terms

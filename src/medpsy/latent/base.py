@@ -156,9 +156,7 @@ class LatentStructure(Protocol):
         """B, G, D, Z at parameter values ``p``."""
         ...
 
-    def reverse(
-        self, p: dict[str, np.ndarray], layout: Layout, d: Equations
-    ) -> dict[str, np.ndarray]:
+    def reverse(self, p: dict[str, np.ndarray], layout: Layout, d: Equations) -> dict[str, np.ndarray]:
         """Gradient with respect to the parameters, given it with respect to B, G, D, Z."""
         ...
 

@@ -43,14 +43,23 @@ class CorrelatedStructure:
             if path.source in nodes:
                 rows.append(
                     ParameterRow(
-                        "Paths", path.target, "~", path.source, path.label, f"path.{path.key}", None,
-                        free=False, note="follows from the correlations",
+                        "Paths",
+                        path.target,
+                        "~",
+                        path.source,
+                        path.label,
+                        f"path.{path.key}",
+                        None,
+                        free=False,
+                        note="follows from the correlations",
                     )
                 )
             else:
                 prior = parse_prior("Normal(0, 1)")
                 rows.append(
-                    ParameterRow("Covariates", path.target, "~", path.source, path.label, f"path.{path.key}", prior)
+                    ParameterRow(
+                        "Covariates", path.target, "~", path.source, path.label, f"path.{path.key}", prior
+                    )
                 )
         return rows
 
@@ -76,9 +85,7 @@ class CorrelatedStructure:
             xp.constant(np.zeros((size, size))), g, xp.constant(np.ones(size)), residual_factor(p, layout, xp)
         )
 
-    def reverse(
-        self, p: dict[str, np.ndarray], layout: Layout, d: Equations
-    ) -> dict[str, np.ndarray]:
+    def reverse(self, p: dict[str, np.ndarray], layout: Layout, d: Equations) -> dict[str, np.ndarray]:
         """Pick the gradients from where the parameters were placed."""
         out = residual_factor_reverse(layout, d.z)
         cells = layout.outer_cells

@@ -90,9 +90,7 @@ class PathStructure:
         d = xp.place((1, size), np.zeros(where.size, dtype=int), where, values)[..., 0, :]
         return Equations(b, g, d, residual_factor(p, layout, xp))
 
-    def reverse(
-        self, p: dict[str, np.ndarray], layout: Layout, d: Equations
-    ) -> dict[str, np.ndarray]:
+    def reverse(self, p: dict[str, np.ndarray], layout: Layout, d: Equations) -> dict[str, np.ndarray]:
         """Pick the gradient of every coefficient from where it was placed."""
         out = residual_factor_reverse(layout, d.z)
         if layout.coefficients:

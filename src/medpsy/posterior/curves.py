@@ -32,10 +32,8 @@ def category_curves(
     result : Result
     construct : str
         Name of a construct with categorical items.
-    interval : float
-        Posterior mass of the equal-tailed band.
-    points : int
-        Number of values of the construct, from -4 to 4 sds.
+    interval, points : float, int
+        Posterior mass of the equal-tailed band; number of values of the construct, from -4 to 4 sds.
 
     Returns
     -------

@@ -19,9 +19,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def effects(
-    result: Result, *, interval: float = 0.95, kind: str = "eti", rope: float = 0.05
-) -> pd.DataFrame:
+def effects(result: Result, *, interval: float = 0.95, kind: str = "eti", rope: float = 0.05) -> pd.DataFrame:
     """Table of the effects of a model.
 
     Parameters

@@ -64,14 +64,15 @@ def loo(result: Result) -> ELPDData:
     terms = _terms(result)
     constant = _constant(terms)
     if not constant.any():
-        return psis_loo(result.tree, pointwise=True, var_name=ANSWERS)
+        return _with_matched(psis_loo(result.tree, pointwise=True, var_name=ANSWERS), result)
     rest = xr.DataTree(
         children={
             POSTERIOR: xr.DataTree(result.tree[POSTERIOR].to_dataset()),
             LOG_LIKELIHOOD: xr.DataTree(terms.isel({PERSON: ~constant}).to_dataset(name=ANSWERS)),
         }
     )
-    return _with_constant(psis_loo(rest, pointwise=True, var_name=ANSWERS), terms, constant)
+    found = _with_constant(psis_loo(rest, pointwise=True, var_name=ANSWERS), terms, constant)
+    return _with_matched(found, result)
 
 
 def pareto_k(result: Result) -> np.ndarray:
@@ -189,6 +190,26 @@ def _with_constant(found: ELPDData, terms: xr.DataArray, constant: np.ndarray) -
         n_data_points=values.size,
         elpd_i=elpd,
         pareto_k=elpd.copy(data=k),
+    )
+
+
+def _with_matched(found: ELPDData, result: Result) -> ELPDData:
+    """Put in the terms of persons whom moment matching was needed for."""
+    if "loo_matched" not in result.tree.children:
+        return found
+    matched = result.tree["loo_matched"]
+    elpd, k = found.elpd_i.copy(deep=True), found.pareto_k.copy(deep=True)
+    place = np.flatnonzero(np.isin(result.data.person.astype(str), matched[PERSON].to_numpy().astype(str)))
+    elpd[place], k[place] = matched["elpd"].to_numpy(), matched["pareto_k"].to_numpy()
+    values = elpd.to_numpy()
+    return replace(
+        found,
+        elpd=float(values.sum()),
+        se=float(np.sqrt(values.size * values.var(ddof=1))),
+        p=float(found.p + found.elpd - values.sum()),
+        elpd_i=elpd,
+        pareto_k=k,
+        warning=bool((k.to_numpy() > found.good_k).any()),
     )
 
 

@@ -205,9 +205,7 @@ def _totals(block: Block, made: np.ndarray, survey: Survey | None) -> np.ndarray
     return _scale(block, survey)[np.arange(made.shape[1]), made.astype(int)].sum(axis=1)
 
 
-def _score_table(
-    block: Block, totals: np.ndarray, interval: float, survey: Survey | None
-) -> pd.DataFrame:
+def _score_table(block: Block, totals: np.ndarray, interval: float, survey: Survey | None) -> pd.DataFrame:
     """Distribution of the sum scores (draw, person) over prior draws."""
     if block.n_categories:
         scale = _scale(block, survey)

@@ -39,9 +39,9 @@ def parse_model(
 ) -> ModelSpec:
     """Read a model written in lavaan-like syntax.
 
-    Statements end with a line or a semicolon and go on after an operator or inside brackets; ``#`` begins a
-    comment. Names that are not plain words stand in backquotes. Whatever stands left of ``~`` and is no
-    construct becomes an observed variable; whatever is only ever right of ``~`` is a covariate.
+    Statements end with a line or a semicolon and go on after an operator; ``#`` begins a comment. Names that
+    are not plain words stand in backquotes. What stands left of ``~`` and is no construct is an observed
+    variable; what is only ever right of ``~`` is a covariate.
 
     Parameters
     ----------
@@ -56,10 +56,8 @@ def parse_model(
         Constructs whose slopes are all positive a priori.
     name : str
         Name of the model.
-    path : str, optional
-        File the text comes from, for errors.
-    first_line : int
-        One-based line of that file in which the text begins.
+    path, first_line : str and int, optional
+        File the text comes from and its one-based line there, for errors.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def build(context: Context) -> Section | None:
         note = "Item-rest r: correlation of the item with the sum of the other items of its construct."
         blocks.append(
             table(
-                "Items, after turning reversed items.",
+                "Items. Means are on the codes of the file, item-rest correlations on turned ones.",
                 context.item_table,
                 columns,
                 notes=[note],
