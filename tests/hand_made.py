@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 
 from medpsy.bind import bind
 from medpsy.engines.base import engines
 from medpsy.fit import _tree
+from medpsy.inference.compiled_route import Posterior
 from medpsy.model import compose
 from medpsy.result import Result
 from medpsy.simulate import draw_prior
@@ -76,7 +76,7 @@ def result(
     held = {name: value.reshape(chains, draws, *value.shape[1:]) for name, value in drawn.items()}
     for name, value in (values or {}).items():
         held[name] = np.broadcast_to(value, held[name].shape).astype(float)
-    posterior = SimpleNamespace(
+    posterior = Posterior(
         values=held, stats={}, log_likelihood=np.zeros((chains, draws, data.n_person)), log_prior=None
     )
     return Result(_tree(data, posterior, engines()["quadrature"]), data, answers, {})

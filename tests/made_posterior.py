@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from medpsy.bind import ModelData, bind
 from medpsy.engines.base import engines
 from medpsy.fit import _tree
+from medpsy.inference.compiled_route import Posterior
 from medpsy.model import compose
 from medpsy.result import Result
 from medpsy.spec.syntax import parse_model
@@ -97,7 +97,7 @@ def made(
     pieces = draw(data, seed, chains, draws)
     if spoil is not None:
         spoil(pieces)
-    posterior = SimpleNamespace(
+    posterior = Posterior(
         values=pieces.values, stats=pieces.stats, log_likelihood=pieces.log_likelihood, log_prior=None
     )
     return Result(_tree(data, posterior, engines()[engine]), data, answers, pieces.provenance)

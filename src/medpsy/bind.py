@@ -159,7 +159,7 @@ def _number(name: str, survey: Survey) -> np.ndarray:
         values = np.where(values < 0, np.nan, values)
         if len(variable.levels) > 2:
             raise SpecError(
-                f"'{name}' has {len(variable.levels)} levels and cannot be explained as a number",
+                f"'{name}' is a category with {len(variable.levels)} levels, which is no number",
                 hint="Only numbers and two-level categories can be mediator or outcome.",
             )
     return values

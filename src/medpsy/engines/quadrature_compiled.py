@@ -148,14 +148,14 @@ class CompiledQuadrature:
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledQuadrature:
         """Grid and windows fitted to the posteriors of the persons at ``p``.
 
-        Spacing is 1.6 times the second percentile of the persons' posterior sds and every person is summed
+        Spacing is 1.4 times the second percentile of the persons' posterior sds and every person is summed
         over 4.3 sds to either side; ``fineness`` 2 halves the spacing and widens the windows by 40 %.
         """
         mean, covariance = self.person_moments(p)
         sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
         reach = 4.3 * fineness**0.5 * sd
         low, high = mean - reach, mean + reach
-        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
+        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.4 / fineness)
         first, last = np.empty(mean.shape, dtype=np.int64), np.empty(mean.shape, dtype=np.int64)
         for d, t in enumerate(grid.nodes):
             first[:, d] = np.clip(np.searchsorted(t, low[:, d]) - 1, 0, None)

@@ -103,8 +103,8 @@ def _tuned(density: Density, start: np.ndarray, log: list[str]) -> tuple[Density
         far = mode.u + rng.standard_normal((4, density.size)) @ mode.spread.T
         errors = [density.likelihood.numerical_error(density.space.constrain(u)) for u in (mode.u, *far)]
         worst = float(np.abs(errors).max())
-        # Half the tolerance: the draws will see a little more than these five points.
-        if worst <= TOLERANCE / 2:
+        # The draws will see a little more than these five points.
+        if worst <= 0.8 * TOLERANCE:
             break
         log.append(f"grid refined: log-likelihood off by {worst:.3f} ({density.likelihood.describe()})")
     assert mode is not None
