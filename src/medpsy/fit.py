@@ -111,7 +111,7 @@ def complete(model: ComposedModel, survey: Survey) -> Survey:
         names += [o.name for o in model.spec.observed if o.name not in binary]
     if not names:
         return survey
-    rule = RequireVariables(names)
+    rule = RequireVariables(tuple(names))
     return screen(survey, [rule]).survey if rule.flags(survey).any() else survey
 
 

@@ -73,7 +73,9 @@ class Result:
             "source": self.survey.source,
             "provenance": self.provenance,
         }
-        tables = {f"variable_{name}": ((PERSON,), v) for name, v in self.survey.variables.items()}
+        tables: dict[str, Any] = {
+            f"variable_{name}": ((PERSON,), v) for name, v in self.survey.variables.items()
+        }
         tables["codes"] = ((PERSON, "all_items"), self.survey.codes)
         tree["survey"] = xr.DataTree(
             xr.Dataset(tables | {"held": json.dumps(held), "format": FORMAT}, {PERSON: self.survey.person})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.grid import Grid, fitted_grid
 from medpsy.engines.quadrature_kernel import fill_weight, integrate
+from medpsy.families.base import CompiledFamily, ResponseFamily
 from medpsy.jit import jit
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
@@ -69,7 +72,7 @@ class CompiledQuadrature:
             at += n_item * width
         return np.array(factor, dtype=np.int64), np.array(start, dtype=np.int64), spans
 
-    def _run(self, p: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
         """Forward pass and E-step at ``p``."""
         data, pad = self.data, self._pad
         eq = data.model.structure.equations(p, data.layout, Numpy)
@@ -83,7 +86,7 @@ class CompiledQuadrature:
             values = local(data, block, p)
             nodes = self.grid.nodes[block.factor]
             out = table[span].reshape(block.values.shape[1], block.n_categories, len(nodes))
-            jit(family.kernels[0])(*(values[role] for role in family.roles), nodes, out)
+            jit(_kernels(family)[0])(*(values[role] for role in family.roles), nodes, out)
         padded = np.eye(3)
         padded[pad:, pad:] = precision
         weight = np.empty(tuple(self.sizes))
@@ -136,7 +139,7 @@ class CompiledQuadrature:
             nodes = self.grid.nodes[block.factor]
             counts = run["counts"][span].reshape(block.values.shape[1], block.n_categories, len(nodes))
             grads = [np.zeros_like(values[role]) for role in family.roles]
-            jit(family.kernels[1])(*(values[role] for role in family.roles), nodes, counts, *grads)
+            jit(_kernels(family)[1])(*(values[role] for role in family.roles), nodes, counts, *grads)
             for role, grad in zip(family.roles, grads, strict=True):
                 gradient[f"{role}_{block.name}"] = grad
         return float((self.count * run["ell"]).sum()), gradient
@@ -180,3 +183,8 @@ class CompiledQuadrature:
         first = run["first"][self._inverse]
         second = run["second"][self._inverse]
         return first, second - first[:, :, None] * first[:, None, :]
+
+
+def _kernels(family: ResponseFamily) -> tuple[Any, Any]:
+    """Forward and reverse function of a family that has them (see `Quadrature.compiles`)."""
+    return cast(CompiledFamily, family).kernels

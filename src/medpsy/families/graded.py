@@ -39,7 +39,7 @@ def slope_rows(construct: Construct) -> list[ParameterRow]:
 
 def entry_priors(table: ParameterTable, role: str, construct: Construct) -> tuple[Prior, ...]:
     """Priors of one role, one per item, looked up in the parameter table."""
-    return tuple(table[f"{role}.{construct.name}.{item}"].prior for item in construct.items)
+    return tuple(table.prior(f"{role}.{construct.name}.{item}") for item in construct.items)
 
 
 class GradedResponse:

@@ -63,7 +63,7 @@ def run(
     first_size = nodes or {1: 61, 2: 31, 3: 17}.get(data.n_factor, 17)
     density = Density(data, engine.compiled(data, engine.settings(data, first_size)))
     start, used, _ = climb(density, start_point(data))
-    log = []
+    log: list[str] = []
     density, mode = _tuned(density, start, log)
     log.append(
         f"mode after {used + mode.evaluations} gradients"

@@ -234,7 +234,7 @@ def clique_parameters(layout: Layout, table: ParameterTable) -> list[Parameter]:
     for number, clique in enumerate(layout.cliques):
         names = tuple(layout.nodes[node] for node in clique)
         dims = (f"factor_{number + 1}a", f"factor_{number + 1}b") if number else ("factor", "factor_2")
-        prior = table["correlation"].prior
+        prior = table.prior("correlation")
         out.append(Parameter(clique_name(layout, number), dims, (names, names), (prior,)))
     return out
 

@@ -69,7 +69,7 @@ class CorrelatedStructure:
         outer = [c for c in layout.coefficients if c.from_column]
         if outer:
             names = tuple(c.name for c in outer)
-            priors = tuple(table[f"path.{c.path.key}"].prior for c in outer)
+            priors = tuple(table.prior(f"path.{c.path.key}") for c in outer)
             out.append(Parameter("covariate_effect", ("covariate_regression",), (names,), priors))
         return tuple(out)
 

@@ -56,12 +56,12 @@ class PathStructure:
         out = []
         if layout.coefficients:
             names = tuple(c.name for c in layout.coefficients)
-            priors = tuple(table[f"path.{c.path.key}"].prior for c in layout.coefficients)
+            priors = tuple(table.prior(f"path.{c.path.key}") for c in layout.coefficients)
             out.append(Parameter("path", ("regression",), (names,), priors))
         for role, where in (("intercept", _observed(layout)), ("residual_sd", _gaussian(layout))):
             names = tuple(layout.nodes[i] for i in where)
             if names:
-                priors = tuple(table[f"{role}.{name}"].prior for name in names)
+                priors = tuple(table.prior(f"{role}.{name}") for name in names)
                 out.append(Parameter(role, (f"{role}_of",), (names,), priors))
         return (*out, *clique_parameters(layout, table))
 

@@ -91,6 +91,21 @@ class ParameterTable:
             )
         return found[0]
 
+    def prior(self, target: str) -> Prior:
+        """Return the prior of a free parameter.
+
+        Raises
+        ------
+        SpecError
+            No row has that name, or its parameter is fixed or derived.
+        """
+        prior = self[target].prior
+        if prior is None:
+            raise SpecError(
+                f"'{target}' is fixed or derived and has no prior", hint="Ask for a free parameter."
+            )
+        return prior
+
     def matching(self, target: str) -> tuple[ParameterRow, ...]:
         """Return all rows that ``target`` names or, as a group (``"slope"``, ``"slope.meaning"``), holds."""
         return tuple(row for row in self.rows if row.covered_by(target))
