@@ -94,7 +94,8 @@ def run(
 def _tuned(density: Density, start: np.ndarray, log: list[str]) -> tuple[Density, Mode]:
     """Numerics fine enough at the mode and at points as far from it as draws will be, and the mode."""
     values = density.space.constrain(start)
-    coarse, mode = density.likelihood, None
+    # Twice: on the opening grid the spread of sharply measured persons is not yet seen.
+    coarse, mode = density.likelihood.adapted(values, 2.0), None
     rng = np.random.default_rng(1)
     for fineness in (1.0, 1.3, 1.7, 2.5, 4.0):
         density = Density(density.data, coarse.adapted(values, fineness))
