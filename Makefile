@@ -4,7 +4,7 @@
 .PHONY: help demo test test-slow lint docs bench clean
 
 BIN := .venv/bin
-# Arguments for pytest, for example: make test ARGS="-k survey"
+# Arguments for pytest or the benchmarks, for example: make test ARGS="-k survey", make bench ARGS="--case founding"
 ARGS ?=
 
 # Chains and test workers already fill the cores; threads inside the linear algebra would only compete.
@@ -42,9 +42,9 @@ docs: ## build the documentation
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "The documentation is docs/_build/html/index.html."
 
-bench: ## run every benchmark in benchmarks/
+bench: ## measure medpsy beside other programs and write docs/benchmarks.md (hours; ARGS="--quick" tries it)
 	@sh scripts/venv.sh benchmarks
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean: ## remove .venv, caches and built files; results/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build

@@ -87,6 +87,22 @@ def survey(
     return Survey(Instrument(tuple(modules), tuple(variables)), person, answers, values)
 
 
+def with_fewer(answers: Survey, item: str, categories: int) -> Survey:
+    """The same survey with one item asked with fewer categories, in a module of its own."""
+    modules = []
+    for module in answers.instrument.modules:
+        modules.append(replace(module, items=tuple(name for name in module.items if name != item)))
+        if item in module.items:
+            modules.append(Module(f"{module.name}_{item}", (item,), tuple(range(categories))))
+    instrument = Instrument(tuple(modules), answers.instrument.variables)
+    order = [answers.instrument.items.index(name) for name in instrument.items]
+    codes = answers.codes[:, order]
+    codes[:, instrument.items.index(item)] = np.minimum(
+        codes[:, instrument.items.index(item)], categories - 1
+    )
+    return replace(answers, instrument=instrument, codes=codes)
+
+
 def composed(
     text: str,
     *,

@@ -101,7 +101,7 @@ def test_constructs_alone_make_a_measurement_model() -> None:
         (lambda: mp.Mediation("x", "x", "y"), "'x'", "role"),
         (lambda: mp.Mediation("x", 3, "y"), "can play no role", "GradedResponse"),  # type: ignore[arg-type]
         (lambda: mp.Mediation("x", "m", "y", design="simpel"), "simpel", "simple"),
-        (lambda: mp.Mediation("x", ["m1", "m2"], "y"), "takes one mediator", ":="),
+        (lambda: mp.Mediation("x", ["m1", "m2"], "y", design="simple"), "takes one mediator", "parallel"),
         (lambda: by_objects().simulate(), "has no truth", "[truth]"),
         (lambda: by_objects(truth={}).simulate(), "has no instrument", "[instrument]"),
         (lambda: by_objects().answers(), "names no answers", "model.fit(survey)"),

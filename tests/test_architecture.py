@@ -18,7 +18,7 @@ from source_tree import PACKAGE, ROOT, parsed, shown, source_files
 ROWS = (
     "parameter > spec > survey > errors dims registry ops jit",
     "families latent mediation screening classical",
-    "bind > model",
+    "bind > model > groups",
     "engines",
     "inference",
     "fit > result, derive, simulate",

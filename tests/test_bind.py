@@ -33,7 +33,7 @@ def test_items_become_blocks_in_the_order_of_the_constructs() -> None:
     data = bound(measured("y", "x") + "\ny ~ x", answers)
     assert [(b.name, b.factor) for b in data.blocks] == [("x", 0), ("y", 1)]
     np.testing.assert_array_equal(data.blocks[1].values, answers.item_codes(["y1", "y2", "y3"]))
-    assert data.blocks[1].labels == ("0", "1", "2", "3")
+    assert data.blocks[1].labels == (("0", "1", "2", "3"),) * 3
     assert (data.n_person, data.n_factor) == (15, 2)
     assert [q.name for q in data.parameters] == [
         "correlation_chol", "slope_x", "category_prob_x", "slope_y", "category_prob_y",
@@ -97,13 +97,14 @@ def test_a_reference_level_that_nobody_has_leaves_no_redundant_column() -> None:
 
 
 def test_labels_of_categories_do_not_depend_on_the_run() -> None:
-    """Items of two modules with equally many categories but other labels."""
+    """Items of two modules with other labels: every item keeps its own, turned where it is turned."""
     answers = survey()
     modules = list(answers.instrument.modules)
-    modules[1] = replace(modules[1], labels=("a", "b", "c", "d"))
+    modules[1] = replace(modules[1], labels=("a", "b", "c", "d"), reverse=("m2",))
     other = replace(answers, instrument=Instrument(tuple(modules), answers.instrument.variables))
-    assert bound("f =~ x1 + x2 + m1", other).blocks[0].labels == ("0", "1", "2", "3")
-    assert bound("f =~ m1 + x2 + x1", other).blocks[0].labels == ("a", "b", "c", "d")
+    asked, said = ("0", "1", "2", "3"), ("a", "b", "c", "d")
+    assert bound("f =~ x1 + m1 + m2", other).blocks[0].labels == (asked, said, said[::-1])
+    assert bound("f =~ m1 + x2 + x1", other).blocks[0].labels == (said, asked, asked)
 
 
 def wider_module() -> Survey:
@@ -144,11 +145,6 @@ ERRORS: dict[str, tuple[str, Survey, type[MedpsyError], str, str]] = {
         X, with_codes(two_persons), DataError, "'x' has 3 items but only 2 persons answered any",
         "fewer items",
     ),
-    "scales of different length": (
-        "f =~ x1 + m1", wider_module(), SpecError,
-        "the items of 'f' have different numbers of categories: 4, 5",
-        "construct of their own",
-    ),
     "missing covariate": (
         X + "\nx ~ age", with_values(age=np.where(np.arange(15) < 2, np.nan, AGE)), DataError,
         "variable 'age' is missing for 2 persons (p0, p1)", "Screen",
@@ -181,13 +177,17 @@ ERRORS: dict[str, tuple[str, Survey, type[MedpsyError], str, str]] = {
     "outcome that nobody has": (
         X + "\ngrade ~ x", with_values(grade=np.full(15, np.nan)), DataError, "'grade' has no", "",
     ),
-    "label on a category of three": (
-        X + "\nx ~ a*school", survey(), SpecError, "'a*school' labels 2 coefficients", "recode",
-    ),
     "explained category of three": (
         X + "\nschool ~ x", survey(), SpecError, "'school' is a category with 3 levels", "",
     ),
 }  # fmt: skip
+
+
+def test_families_that_share_steps_refuse_scales_of_different_length() -> None:
+    with pytest.raises(SpecError, match="different numbers of categories: 4, 5") as caught:
+        bound("f =~ x1 + m1", wider_module(), family="rating_scale")
+    assert "'graded'" in caught.value.hint
+    assert bound("f =~ x1 + m1", wider_module()).blocks[0].sizes.tolist() == [4, 5]
 
 
 @pytest.mark.parametrize("name", ERRORS)

@@ -107,8 +107,10 @@ def test_a_composed_specification_survives_a_file(tmp_path: FilePath) -> None:
 
 
 def test_other_effects_are_no_recognised_design() -> None:
-    for text in (TEXT.replace("total :=", "sum :="), TEXT.replace("x ~ age + gender\n", "", 1)):
+    for text in (TEXT.replace("total :=", "sum :="), TEXT.replace("m ~ a*x + age", "m ~ a*x", 1)):
         assert compose(parse_model(text)).spec.design is None
+    # A latent exposure that no covariate explains is taken as unrelated to them: the design is the same.
+    assert compose(parse_model(TEXT.replace("x ~ age + gender\n", "", 1))).spec.design == SIMPLE
 
 
 @pytest.mark.parametrize(

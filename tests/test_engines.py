@@ -174,7 +174,7 @@ def test_windows_that_hold_the_posterior_change_nothing() -> None:
     everything = (np.zeros((30, 3), dtype=int), np.full((30, 3), 31))
     same = CompiledQuadrature(data, grid, everything)
     np.testing.assert_array_equal(same.per_person(p), full.per_person(p))
-    mean, covariance = full.person_moments(p)
+    mean, covariance = (moments[full.patterns.first] for moments in full.person_moments(p))
     sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     t = grid.nodes[0]
     lo = np.clip(np.searchsorted(t, mean - 6.5 * sd) - 1, 0, None)

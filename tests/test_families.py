@@ -260,7 +260,8 @@ def test_gaussian_draws_have_the_density() -> None:
 
 @pytest.mark.parametrize("name", list(FAMILIES))
 def test_the_start_is_inside_the_support_and_finite(name: str) -> None:
-    data = bound(measured(*MODULES[:2], family=name), survey(categories=2), family=name)
+    categories = categories_of(name)[0]
+    data = bound(measured(*MODULES[:2], family=name), survey(categories=categories), family=name)
     for block in data.blocks:
         part = FAMILIES[name]
         start = part.start(block)

@@ -110,13 +110,22 @@ def test_compare_gives_differences_per_person() -> None:
     assert list(table.index) == ["high", "low"] and table.index.name == "model"
     assert list(table.columns) == ["elpd", "se", "p_loo", "elpd_diff", "se_diff", "weight", "verdict"]
     assert table.loc["low", "elpd_diff"] == pytest.approx(by.sum())
-    assert table.loc["low", "se_diff"] == pytest.approx(np.sqrt(30 * by.var()), rel=1e-6)
+    # Twice the standard error, for there are fewer than 100 persons.
+    assert table.loc["low", "se_diff"] == pytest.approx(2 * np.sqrt(30 * by.var()), rel=1e-6)
+    assert table.attrs["se_diff"] == "doubled: 30 persons"
     assert table.loc["high", "elpd_diff"] == 0
     assert table.loc["high", "elpd"] == pytest.approx(float(loo(shifted(0.0)).elpd))
     assert table["p_loo"].nunique() == 1 or np.ptp(table["p_loo"]) < 1e-6
     assert table["weight"].sum() == pytest.approx(1) and table.loc["high", "weight"] > 0.8
     assert table.loc["high", "verdict"] == "predicts best"
     assert table.loc["low", "verdict"] == "predicts worse than 'high'"
+
+
+def test_standard_errors_of_enough_persons_are_left_as_they_are() -> None:
+    by = np.random.default_rng(4).normal(-1, 0.5, 120)
+    table = compare({"low": shifted(by, answers=survey(120)), "high": shifted(0.0, answers=survey(120))})
+    assert table.loc["low", "se_diff"] == pytest.approx(np.sqrt(120 * by.var()), rel=1e-6)
+    assert table.attrs["se_diff"] == "as it is"
 
 
 @pytest.mark.parametrize(

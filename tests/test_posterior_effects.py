@@ -18,9 +18,10 @@ NOISE = np.random.default_rng(4).normal(0, 0.02, (2, 100))
 def test_rows_of_a_recognised_mediation() -> None:
     table = effects(result())
     assert tuple(table.columns) == COLUMNS
-    assert list(table["effect"]) == ["indirect", "direct", "total", "a", "b", "c"]
-    assert list(table["text"]) == ["x -> m -> y", "x -> y", "x -> y", "x -> m", "m -> y", "x -> y"]
-    assert list(table["rope_high"]) == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.1, 0.1])
+    assert list(table["effect"]) == ["indirect", "direct", "total", "a", "b"]
+    # The path c is the direct effect, which has a row already.
+    assert list(table["text"]) == ["x -> m -> y", "x -> y", "x -> y", "x -> m", "m -> y"]
+    assert list(table["rope_high"]) == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.1])
     assert (table["rope_low"] == -table["rope_high"]).all()
     assert table.attrs == {"interval": 0.95, "kind": "eti", "rope": 0.05}
 
@@ -28,7 +29,7 @@ def test_rows_of_a_recognised_mediation() -> None:
 def test_values_of_a_mediation_follow_from_the_correlations() -> None:
     table = effects(result(MEDIATION, {"correlation_chol": cholesky(0.4, 0.4, 0.5)})).set_index("effect")
     b, c = (0.5 - 0.16) / 0.84, (0.4 - 0.2) / 0.84
-    expected = {"indirect": 0.4 * b, "direct": c, "total": 0.4, "a": 0.4, "b": b, "c": c}
+    expected = {"indirect": 0.4 * b, "direct": c, "total": 0.4, "a": 0.4, "b": b}
     for column in ("mean", "median", "lower", "upper", "std_mean", "std_lower", "std_upper"):
         assert table[column].to_dict() == pytest.approx(expected)
     assert (table["p_direction"] == 1).all() and (table["in_rope"] == 0).all()
@@ -172,7 +173,7 @@ def test_prior_effects_have_the_names_of_the_table_and_the_spread_of_the_prior()
     for draws in drawn.values():
         assert stats.kstest((draws + 1) / 2, stats.beta(2.5, 2.5).cdf).pvalue > 0.001
     mediation = prior_effects(result(WITH_SEX).data, draws=500)
-    assert list(mediation) == ["indirect", "direct", "total", "a", "b", "c"]
+    assert list(mediation) == ["indirect", "direct", "total", "a", "b"]
     assert all(values.shape == (500,) for values in mediation.values())
     np.testing.assert_allclose(mediation["indirect"] + mediation["direct"], mediation["total"])
     # Without covariates the total effect is a correlation.

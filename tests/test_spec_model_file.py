@@ -222,7 +222,7 @@ MISTAKES = [
     ('exposure = "hours"', 'exposure = "anxiety"', 27, "'anxiety' is exposure and mediators", "one role"),
     ('exposure = "hours"', 'exposure = "gad3"', 26, "'gad3' is an item of 'anxiety'", "Use the construct"),
     ('mediator = "anxiety"', 'mediator = "anxeity"', 27, "'anxeity' is neither a construct", "'anxiety'"),
-    ('mediator = "anxiety"', "mediators = []", 27, "the design names no mediator", "at least one"),
+    ('mediator = "anxiety"', "mediators = []", 27, "names no mediator", "at least one"),
     ('mediator = "anxiety"', 'mediator = "anxiety"\nmediators = ["phq"]', 28, "has both mediator", "Keep"),
     ('covariates = ["sex"]', 'covariates = ["sxe"]', 29, "'sxe' is neither", "Did you mean 'sex'?"),
     ("[priors]", "[observed.hours]\n[priors]", 31, "[observed.hours] is neither a mediator", "Only an"),

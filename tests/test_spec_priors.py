@@ -18,6 +18,8 @@ UNIVARIATE = {
     "Gamma(2.5, 0.8)": stats.gamma(2.5, scale=1 / 0.8),
     "Gamma(1, 2)": stats.gamma(1, scale=0.5),
     "Gamma(0.5, 2)": stats.gamma(0.5, scale=0.5),
+    "Beta(5, 17)": stats.beta(5, 17),
+    "Beta(1, 3)": stats.beta(1, 3),
 }
 
 

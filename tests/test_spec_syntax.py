@@ -125,7 +125,7 @@ POINTED = [
     ("y ~ x == 3", 1, "== 3", "Constraints between parameters"),
     ("y <~ x", 1, "<~ x", "Formative"),
     ("y | t1", 1, "| t1", "Thresholds are estimated automatically"),
-    ("y ~ x:z", 1, ":z", "Products of variables"),
+    ("y ~ x:z", 1, "x:z", "by the product 'x:z' but not by 'x'"),
     ("y ～ x", 1, "～ x", "plain character '~'"),
     ("y ~ x & z", 1, "& z", "unknown symbol '&'"),
     ("y ~ `x", 1, "`x", "not closed"),

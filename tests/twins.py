@@ -205,6 +205,7 @@ def univariate_log_density(kind: str, args: Sequence[float], x: np.ndarray) -> n
         "HalfStudentT": lambda nu, sd: stats.t(nu, 0, sd),
         "Exponential": lambda rate: stats.expon(scale=1 / rate),
         "Gamma": lambda shape, rate: stats.gamma(shape, scale=1 / rate),
+        "Beta": lambda a, b: stats.beta(a, b),
     }
     log_density = makers[kind](*args).logpdf(x)
     return log_density + np.log(2) if kind == "HalfStudentT" else log_density

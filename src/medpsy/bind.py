@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from medpsy.errors import DataError, SpecError
-from medpsy.families.base import Block
+from medpsy.families.base import Block, unsuited
+from medpsy.groups.build import regroup
+from medpsy.groups.grouping import Grouping
 from medpsy.latent.base import Coefficient, Column, Layout
+from medpsy.latent.cells import Cells, split
+from medpsy.latent.products import product_columns
 from medpsy.model import ComposedModel
 from medpsy.parameter import Parameter
 from medpsy.spec.model_spec import Construct
@@ -35,6 +39,10 @@ class ModelData:
         the columns of constructs.
     parameters : tuple of Parameter
         Every free parameter, in sampling order.
+    groups : Grouping, optional
+        In a model with groups, what each of them has for itself.
+    cells : Cells, optional
+        Where paths of constructs change with an observed variable, the persons by its values.
     """
 
     model: ComposedModel
@@ -44,6 +52,8 @@ class ModelData:
     design: np.ndarray
     observed: np.ndarray
     parameters: tuple[Parameter, ...]
+    groups: Grouping | None = None
+    cells: Cells | None = None
 
     @property
     def n_person(self) -> int:
@@ -71,11 +81,19 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
         _block(construct, factor, model, survey) for factor, construct in enumerate(model.constructs)
     )
     columns, values = _columns(model.covariates, survey)
-    layout, observed = _layout(model, survey, columns, values)
+    layout, observed, values = _layout(model, survey, columns, values)
     parameters = list(model.structure.parameters(layout, model.table))
     for block in blocks:
         parameters += model.families[block.name].parameters(block, model.table)
-    return ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+    data = ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+    if model.spec.groups is None:
+        return split(data)
+    if layout.moderated.size:
+        raise SpecError(
+            "paths of constructs cannot change with a variable inside a model with groups",
+            hint="In the groups all paths differ: leave the products out, or the groups.",
+        )
+    return regroup(data, survey)
 
 
 def local(data: ModelData, block: Block, p: dict[str, Any]) -> dict[str, Any]:
@@ -90,25 +108,13 @@ def _block(construct: Construct, factor: int, model: ComposedModel, survey: Surv
     n_item = len(construct.items)
     if family.categorical:
         values = survey.item_codes(construct.items)
-        modules = [survey.instrument.module_of(item) for item in construct.items]
-        counts = {module.n_categories for module in modules}
-        if len(counts) > 1:
-            raise SpecError(
-                f"the items of '{construct.name}' have different numbers of categories: "
-                f"{', '.join(map(str, sorted(counts)))}",
-                hint="Give items with another answer scale a construct of their own.",
-            )
-        n_categories = counts.pop()
-        most = getattr(family, "max_categories", None)
-        if most is not None and n_categories > most:
-            raise SpecError(
-                f"family '{construct.family}' of '{construct.name}' is for two categories; "
-                f"its items have {n_categories}",
-                hint="Use family 'graded' for Likert items.",
-            )
+        labels = tuple(_labels(survey, item) for item in construct.items)
+        sizes = [len(own) for own in labels]
+        problem = unsuited(family, construct, sizes)
+        if problem is not None:
+            raise problem
         _check_answers(construct, values, values >= 0)
-        labels = modules[0].labels
-        return Block(construct, factor, values, n_categories, labels, np.zeros(n_item), np.ones(n_item))
+        return Block(construct, factor, values, max(sizes), labels, np.zeros(n_item), np.ones(n_item))
     columns = []
     for item in construct.items:
         if item in survey.instrument.items:
@@ -120,6 +126,12 @@ def _block(construct: Construct, factor: int, model: ComposedModel, survey: Surv
     _check_answers(construct, raw, ~np.isnan(raw))
     centre, unit = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
     return Block(construct, factor, (raw - centre) / unit, 0, (), centre, unit)
+
+
+def _labels(survey: Survey, item: str) -> tuple[str, ...]:
+    """Labels of the categories of an item, turned as its codes are."""
+    module = survey.instrument.module_of(item)
+    return module.labels[::-1] if module.turned(item) else module.labels
 
 
 def _check_answers(construct: Construct, values: np.ndarray, given: np.ndarray) -> None:
@@ -207,27 +219,74 @@ def _columns(covariates: tuple[str, ...], survey: Survey) -> tuple[tuple[Column,
 
 def _layout(
     model: ComposedModel, survey: Survey, columns: tuple[Column, ...], values: np.ndarray
-) -> tuple[Layout, np.ndarray]:
-    """Complete the layout with columns and coefficients, and z-score explained variables."""
+) -> tuple[Layout, np.ndarray, np.ndarray]:
+    """Complete the layout with columns, products and coefficients, and z-score explained variables."""
+    sketch = model.sketch
+    observed, centre, unit = _explained(model, survey)
+    given = {
+        name: (observed[:, i], float(centre[i]), float(unit[i]))
+        for i, name in enumerate(sketch.nodes)
+        if not sketch.latent[i]
+    }
+    latent = [name for name, held in zip(sketch.nodes, sketch.latent, strict=True) if held]
+    more, products = product_columns(model.spec.paths, columns, values, given, latent)
+    _check_products(more, products, survey)
+    columns, values = (*columns, *more), np.column_stack([values, products])
+    layout = replace(
+        sketch,
+        columns=columns,
+        coefficients=_coefficients(model, columns),
+        unit=unit,
+        centre=centre,
+        covariance=np.atleast_2d(np.cov(values, rowvar=False, ddof=0)),
+    )
+    return layout, observed, values
+
+
+def _coefficients(model: ComposedModel, columns: tuple[Column, ...]) -> tuple[Coefficient, ...]:
+    """Every path, one coefficient for each level of a category."""
+    place = {name: i for i, name in enumerate(model.sketch.nodes)}
+    variable = {column.name: column.variable for column in columns}
+    where: dict[frozenset[str], list[int]] = {}
+    for c, column in enumerate(columns):
+        names = column.factors or (column.name,)
+        where.setdefault(frozenset(variable.get(name, name) for name in names), []).append(c)
+    found: list[Coefficient] = []
+    for path in model.spec.paths:
+        target, source = place[path.target], place.get(path.source)
+        inner = source is not None and (not path.by or model.sketch.latent[source])
+        if inner and not path.by:
+            found.append(Coefficient(path.key, target, source, False, path.label, path))
+            continue
+        own = where[frozenset(path.by if inner else path.variables)]
+        for c in own:
+            if inner:
+                name = f"{path.key.partition(':')[0]}:{columns[c].name}"
+                found.append(Coefficient(name, target, source, False, path.label, path, c + 1))
+            else:
+                name = f"{path.target}~{columns[c].name}"
+                found.append(Coefficient(name, target, c + 1, True, path.label, path))
+    return tuple(found)
+
+
+def _check_products(columns: tuple[Column, ...], values: np.ndarray, survey: Survey) -> None:
+    """Refuse products that are missing for someone."""
+    for column, value in zip(columns, values.T, strict=True):
+        missing = np.isnan(value)
+        if missing.any():
+            who = ", ".join(map(str, survey.person[missing][:5]))
+            raise DataError(
+                f"the product '{column.variable}' is missing for {int(missing.sum())} persons ({who})",
+                hint="Screen them out first: medpsy.screen(survey, require=[...]) counts them.",
+            )
+
+
+def _explained(model: ComposedModel, survey: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values (person, node), means and sds of the explained observed variables."""
     sketch = model.sketch
     place = {name: i for i, name in enumerate(sketch.nodes)}
-    coefficients: list[Coefficient] = []
-    for path in model.spec.paths:
-        target = place[path.target]
-        if path.source in place:
-            coefficients.append(Coefficient(path.key, target, place[path.source], False, path.label, path))
-            continue
-        own = [c for c, column in enumerate(columns) if column.variable == path.source]
-        if path.label and len(own) > 1:
-            raise SpecError(
-                f"'{path.label}*{path.source}' labels {len(own)} coefficients, one per level",
-                hint="An exposure with more than two levels needs contrasts; recode it to two levels.",
-            )
-        for c in own:
-            name = f"{path.target}~{columns[c].name}"
-            coefficients.append(Coefficient(name, target, c + 1, True, path.label, path))
     observed = np.full((survey.n_person, len(sketch.nodes)), np.nan)
-    unit = np.ones(len(sketch.nodes))
+    centre, unit = np.zeros(len(sketch.nodes)), np.ones(len(sketch.nodes))
     for name, family in zip(sketch.nodes, sketch.families, strict=True):
         if family == "latent":
             continue
@@ -251,9 +310,6 @@ def _layout(
                     hint="There is nothing to explain: leave it out of the model.",
                 )
             unit[place[name]] = np.nanstd(raw)
+            centre[place[name]] = np.nanmean(raw)
             observed[:, place[name]] = (raw - np.nanmean(raw)) / unit[place[name]]
-    covariance = np.atleast_2d(np.cov(values, rowvar=False, ddof=0))
-    layout = replace(
-        sketch, columns=columns, coefficients=tuple(coefficients), unit=unit, covariance=covariance
-    )
-    return layout, observed
+    return observed, centre, unit

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.errors import SpecError
 from medpsy.latent.base import system, total_sd
+from medpsy.latent.products import level_dim, level_names, raw_map
 from medpsy.ops import Numpy
 from medpsy.spec.expressions import parse_expression
 
@@ -17,24 +20,27 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
 
     ``threshold_<construct>`` on the logit scale; ``correlation`` of the constructs given the covariates;
     ``coefficient`` of every path (constructs in their residual sd given covariates, observed variables in
-    their own units); every defined effect.
+    their own units); every defined effect. In a model with groups also ``latent_mean`` and ``latent_sd``;
+    what differs between the groups has the group in its name (``threshold_<construct>[<level>]``).
     """
+    if data.groups is not None:
+        return _by_group(data, values, derived)
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for block in data.blocks:
-        more = data.model.families[block.name].derived(local(data, block, values), Numpy)
-        if "threshold" in more:
-            out[f"threshold_{block.name}"] = ((block.item_dim, f"step_{block.name}"), more["threshold"])
+        kept = data.model.families[block.name].kept(block, local(data, block, values), Numpy)
+        out |= {f"{name}_{block.name}": more for name, more in kept.items()}
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = values[parameter.name]
             name = parameter.name.replace("correlation_chol", "correlation")
             out[name] = (parameter.dims, chol @ np.swapaxes(chol, -1, -2))
+    more = getattr(data.model.structure, "derived", None)
+    if more is not None:
+        out |= more(values, data.layout, Numpy)
     coefficients = raw_coefficients(data, values)
     if coefficients is not None:
         out["coefficient"] = (("regression",), coefficients)
-    for name, value in definitions(data, coefficients, _correlation_labels(data, values)).items():
-        out[name] = ((), value)
-    return out
+    return out | definitions(data, coefficients, _correlation_labels(data, values))
 
 
 def standardised(
@@ -45,6 +51,8 @@ def standardised(
     The sd of a node is the model-implied one, covariates included. A category keeps its own units (the
     contrast of a level with the reference), so its coefficients are partially standardised.
     """
+    if data.groups is not None:
+        return _by_group(data, values, standardised)
     eq = data.model.structure.equations(values, data.layout, Numpy)
     mean, chol = system(eq, data.layout, Numpy)
     sd = total_sd(mean, chol, data.layout)
@@ -57,35 +65,103 @@ def standardised(
         source = 1.0 if c.from_column else sd[..., c.source]
         scaled[..., i] = internal[..., i] * source / sd[..., c.target]
     out["coefficient"] = (("regression",), scaled)
-    for name, value in definitions(data, scaled, _correlation_labels(data, values)).items():
-        out[name] = ((), value)
-    return out
+    return out | definitions(data, scaled, _correlation_labels(data, values))
 
 
 def raw_coefficients(data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray | None:
     """Coefficients (..., coefficient) in raw units of observed variables."""
     internal = data.model.structure.coefficients(values, data.layout, Numpy)
-    if internal is None:
-        return None
-    unit = data.layout.unit
-    factor = []
-    for c in data.layout.coefficients:
-        source = data.layout.columns[c.source - 1].unit if c.from_column else unit[c.source]
-        factor.append(unit[c.target] / source)
-    return internal * np.array(factor)
+    return None if internal is None else internal @ raw_map(data.layout).T
 
 
 def definitions(
     data: ModelData, coefficients: np.ndarray | None, labels: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Every defined quantity, evaluated draw by draw over the labels."""
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Every defined quantity, evaluated draw by draw over the labels.
+
+    A definition over the label of a category with several levels has one value per level.
+
+    Raises
+    ------
+    SpecError
+        A definition mixes the levels of two categories.
+    """
+    levels = dict.fromkeys(labels, ()) | level_names(data.layout) | definition_levels(data)
     known: dict[str, Any] = dict(labels)
     if coefficients is not None:
-        known |= {c.label: coefficients[..., i] for i, c in enumerate(data.layout.coefficients) if c.label}
+        own: dict[str, list[int]] = {}
+        for i, c in enumerate(data.layout.coefficients):
+            if c.label:
+                own.setdefault(c.label, []).append(i)
+        known |= {
+            name: coefficients[..., at] if levels[name] else coefficients[..., at[0]]
+            for name, at in own.items()
+        }
     out = {}
     for definition in data.model.spec.definitions:
         expression = parse_expression(definition.expression)
-        out[definition.name] = known[definition.name] = np.asarray(expression.evaluate(known))
+        over = levels[definition.name]
+        used = {
+            name: known[name][..., None] if over and not levels[name] else known[name]
+            for name in expression.names
+        }
+        known[definition.name] = np.asarray(expression.evaluate(used))
+        dims = (level_dim(data.layout, over),) if over else ()
+        out[definition.name] = (dims, known[definition.name])
+    return out
+
+
+def definition_levels(data: ModelData) -> dict[str, tuple[str, ...]]:
+    """Columns that the values of every definition stand for: none for a single value."""
+    held = level_names(data.layout)
+    out: dict[str, tuple[str, ...]] = {}
+    for definition in data.model.spec.definitions:
+        names = parse_expression(definition.expression).names
+        found = {over for name in names if (over := (held | out).get(name, ()))}
+        if len(found) > 1:
+            raise SpecError(
+                f"'{definition.name}' mixes the levels of two categories: "
+                f"{' and '.join(', '.join(over) for over in sorted(found))}",
+                hint="Define the quantities separately, or recode one category to two levels.",
+            )
+        out[definition.name] = found.pop() if found else ()
+    return out
+
+
+def level_coords(data: ModelData) -> dict[str, list[str]]:
+    """Coordinates of the dimensions over levels."""
+    found = {over for over in definition_levels(data).values() if over}
+    out = {level_dim(data.layout, over): list(over) for over in found}
+    if data.groups is not None:
+        out["construct"] = [block.name for block in data.blocks]
+    return out
+
+
+def _by_group(
+    data: ModelData,
+    values: dict[str, np.ndarray],
+    compute: Callable[..., dict[str, tuple[tuple[str, ...], np.ndarray]]],
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """The quantities of every group; what is the same in all of them stands there once."""
+    groups, first = data.groups, data.parameters[0]
+    assert groups is not None
+    lead = values[first.name].shape[: values[first.name].ndim - len(first.shape)]
+    each = []
+    for g, part in enumerate(groups.parts):
+        own = groups.values(values, g)
+        found = dict(compute(part, own))
+        if compute is derived:
+            for name in ("mean", "sd"):
+                value = np.broadcast_to(own[f"group_{name}"], (*lead, data.n_factor))
+                found[f"latent_{name}"] = (("construct",), value)
+        each.append(found)
+    out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+    for name, (dims, value) in each[0].items():
+        if all(np.array_equal(found[name][1], value) for found in each[1:]):
+            out[name] = (dims, value)
+            continue
+        for level, found in zip(groups.levels, each, strict=True):
+            out[f"{name}[{level}]"] = (dims, found[name][1])
     return out
 
 

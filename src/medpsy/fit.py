@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medpsy.bind import ModelData, bind
-from medpsy.derive import derived, standardised
+from medpsy.derive import derived, level_coords, standardised
 from medpsy.dims import (
     ANSWERS,
     CHAIN,
@@ -44,7 +44,7 @@ def fit(
     model: ComposedModel,
     survey: Survey,
     *,
-    draws: int = 1000,
+    draws: int | None = None,
     tune: int | None = None,
     chains: int = 4,
     seed: int | None = None,
@@ -63,7 +63,8 @@ def fit(
     Parameters
     ----------
     draws, tune, chains : int
-        Kept and warm-up draws per chain, number of chains. ``tune`` left out: as much as it takes.
+        Kept and warm-up draws per chain, number of chains. ``draws`` left out: 1000, or more
+        where they are not worth 400 independent ones. ``tune`` left out: as much as it takes.
     seed : int, optional
         The same seed gives the same draws, whatever the number of cores.
     cores : int, optional
@@ -105,6 +106,11 @@ def fit(
 def complete(model: ComposedModel, survey: Survey) -> Survey:
     """Leave out, and count in the ledger, persons without a covariate that the model conditions on."""
     names = list(model.covariates)
+    latent = {c.name for c in model.constructs}
+    factors = [name for path in model.spec.paths if path.by for name in path.variables]
+    names += [name for name in dict.fromkeys(factors) if name not in latent and name not in names]
+    if model.spec.groups is not None and model.spec.groups.by not in names:
+        names.append(model.spec.groups.by)
     binary = {o.name for o in model.spec.observed if o.family == "bernoulli"}
     if binary:
         # With a binary outcome persons are sampled, and what explains it must be known.
@@ -145,7 +151,7 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
     import xarray as xr
 
     lead = (CHAIN, DRAW)
-    n_chain, n_draw = posterior.log_likelihood.shape[:2]
+    n_chain, n_draw = next(iter(posterior.values.values())).shape[:2]
     coords: dict[str, Any] = {CHAIN: np.arange(n_chain), DRAW: np.arange(n_draw)}
     labels: dict[str, Any] = {}
     for parameter in data.parameters:
@@ -154,6 +160,7 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
         if block.n_categories:
             labels[f"step_{block.name}"] = [str(k) for k in range(1, block.n_categories)]
     labels["regression"] = [c.name for c in data.layout.coefficients]
+    labels |= level_coords(data)
     variables = {p.name: ((*lead, *p.dims), posterior.values[p.name]) for p in data.parameters}
     person = data.person.astype(str)
     if "z" in posterior.values:
@@ -171,15 +178,16 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
         used = {dim for dims, _ in content.values() for dim in dims}
         return xr.DataTree(xr.Dataset(content, {k: v for k, v in names.items() if k in used}))
 
-    terms = dataset({ANSWERS: ((*lead, PERSON), posterior.log_likelihood)}, coords | {PERSON: person})
-    terms.attrs["level"] = engine.unit
     children = {
         POSTERIOR: dataset(variables, coords | labels),
         SAMPLE_STATS: dataset({k: (lead, v) for k, v in posterior.stats.items()}, coords),
-        LOG_LIKELIHOOD: terms,
         OBSERVED: dataset(blocks, {PERSON: person} | items),
         CONSTANT: dataset({"design": ((PERSON, "column"), data.design)}, {PERSON: person}),
     }
+    if posterior.log_likelihood is not None:
+        terms = dataset({ANSWERS: ((*lead, PERSON), posterior.log_likelihood)}, coords | {PERSON: person})
+        terms.attrs["level"] = engine.unit
+        children[LOG_LIKELIHOOD] = terms
     if posterior.matched:
         who = list(posterior.matched)
         pairs = np.array([posterior.matched[i] for i in who])
@@ -204,6 +212,7 @@ def _provenance(
     sampler: str | None,
 ) -> dict[str, Any]:
     """What someone needs to understand and repeat the fit."""
+    kept = next(iter(posterior.values.values())).shape
     return {
         "model": {"name": model.spec.name, "text": to_syntax(model.spec), "fingerprint": model.fingerprint},
         "data": {
@@ -212,8 +221,9 @@ def _provenance(
         },
         "engine": {"name": engine.name, "why": [f"{n}: {reason}" for n, reason in verdicts]},
         "route": {"name": route[0], "why": route[1]},
-        "sampler": {"name": sampler or "nutpie (NUTS)"}
-        | {k: v for k, v in options.items() if k != "progress"},
+        "sampler": {"name": sampler or posterior.method}
+        | {k: v for k, v in options.items() if k != "progress"}
+        | {"chains": kept[0], "draws": kept[1]},
         "log": posterior.log,
         "numerics": posterior.numerics,
         "seconds": {k: round(v, 3) for k, v in posterior.seconds.items()},

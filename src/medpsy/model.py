@@ -9,12 +9,16 @@ import numpy as np
 
 from medpsy.errors import SpecError
 from medpsy.families.base import ResponseFamily, family
+from medpsy.families.nested import Nested
+from medpsy.groups.rows import group_rows
 from medpsy.latent.base import LatentStructure, Layout, structure
-from medpsy.mediation.base import design, designs
+from medpsy.latent.second_order import SecondOrderStructure
+from medpsy.mediation.base import written_out
 from medpsy.spec import graph
 from medpsy.spec.check import check
 from medpsy.spec.model_spec import Construct, ModelSpec, Observed, Path
 from medpsy.spec.parameters import ParameterRow, ParameterTable
+from medpsy.spec.presets import with_priors
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
         An item in two constructs, an undefined name, a cycle, an unknown family or design, a prior on a
         parameter that does not exist, an expression over unknown labels.
     """
-    spec = _expand(spec)
+    spec = written_out(spec)
     check(spec)
     order = graph.order(spec)
     spec = _canonical(spec, order)
@@ -76,12 +80,14 @@ def compose(spec: ModelSpec) -> ComposedModel:
     covariates = graph.covariates(spec)
     kind = _structure_name(spec, nodes)
     sketch = _sketch(spec, nodes, kind)
-    parts = {c.name: family(c.family) for c in spec.constructs}
+    parts: dict[str, ResponseFamily] = {c.name: _measured(c) for c in spec.constructs}
     rows: list[ParameterRow] = []
-    chosen = structure(kind)
+    chosen = SecondOrderStructure(spec.second_order) if spec.second_order else structure(kind)
     rows += chosen.rows(spec.paths, sketch)
     for construct in spec.constructs:
         rows += parts[construct.name].rows(construct)
+    if spec.groups is not None:
+        rows += group_rows(spec.groups, spec.constructs, parts)
     for definition in spec.definitions:
         rows.append(
             ParameterRow(
@@ -95,23 +101,14 @@ def compose(spec: ModelSpec) -> ComposedModel:
                 free=False,
             )
         )
-    table = ParameterTable(tuple(rows)).with_priors(dict(spec.priors))
+    table = with_priors(ParameterTable(tuple(rows)), dict(spec.priors))
     return ComposedModel(spec, chosen, parts, table, sketch, covariates)
 
 
-def _expand(spec: ModelSpec) -> ModelSpec:
-    """Write a design out as paths, or recognise the design in the paths."""
-    if spec.design is not None and not spec.paths:
-        latent = frozenset(c.name for c in spec.constructs)
-        paths, definitions = design(spec.design.kind).expand(spec.design, latent)
-        return replace(spec, paths=paths, definitions=definitions + spec.definitions)
-    if spec.design is None:
-        for part in designs().values():
-            found = part.recognise(spec)
-            if found is not None:
-                paths, definitions = part.expand(found, frozenset(c.name for c in spec.constructs))
-                return replace(spec, design=found, paths=paths, definitions=definitions)
-    return spec
+def _measured(construct: Construct) -> ResponseFamily:
+    """The family of a construct, aware of its specific factors if there are any."""
+    chosen = family(construct.family)
+    return Nested(chosen, construct) if construct.specific else chosen
 
 
 def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
@@ -132,9 +129,19 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
     def rank(path: Path) -> tuple[int, int, int, str]:
         structural = path.source in latent or path.source in targets
         labelled = path.label is None
-        return (place[path.target], int(not structural), int(labelled), path.key)
+        return (place[path.target], len(path.by), int(not structural), int(labelled), path.key)
 
-    paths = tuple(sorted(spec.paths, key=rank))
+    labelled = {(p.target, p.source) for p in spec.paths if p.label and not p.by}
+
+    def ordered(path: Path) -> Path:
+        """Factors of a product: constructs, explained variables, sources of labelled paths, others."""
+        first, *rest = sorted(
+            path.variables,
+            key=lambda n: (n not in latent, place.get(n, len(place)), (path.target, n) not in labelled, n),
+        )
+        return replace(path, source=first, by=tuple(rest))
+
+    paths = tuple(sorted(map(ordered, spec.paths), key=rank))
     covariances = tuple(sorted(spec.covariances, key=lambda c: (first.get(c.left, 0), first.get(c.right, 0))))
     return replace(spec, observed=observed, paths=paths, covariances=covariances)
 
@@ -150,17 +157,22 @@ def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:
 
 def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
     """``correlated`` for measurement models and saturated latent path models, else ``path``."""
+    if spec.second_order:
+        return "second_order"
     if spec.observed:
         return "path"
     between = {(p.target, p.source) for p in spec.paths if p.source in nodes}
+    if any(p.by and set(p.variables) & set(nodes) for p in spec.paths):
+        return "path"
     if not between:
         return "correlated"
     size = len(nodes)
     saturated = len(between) == size * (size - 1) // 2
     covariates = [
-        {p.source for p in spec.paths if p.target == node and p.source not in nodes} for node in nodes
+        {p.term for p in spec.paths if p.target == node and p.source not in nodes} for node in nodes
     ]
-    own_prior = any(target.startswith("path") for target, _ in spec.priors)
+    # Groups have spreads of their own, in which paths from correlations would not be comparable.
+    own_prior = spec.groups is not None or any(target.startswith("path") for target, _ in spec.priors)
     same = all(c == covariates[0] for c in covariates)
     return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
 
@@ -168,7 +180,7 @@ def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
 def _refuse_redundant(spec: ModelSpec) -> None:
     """More paths and covariances among the constructs than they have correlations to explain."""
     latent = {c.name for c in spec.constructs}
-    between = [f"{p.target} ~ {p.source}" for p in spec.paths if {p.target, p.source} <= latent]
+    between = [f"{p.target} ~ {p.source}" for p in spec.paths if {p.target, p.source} <= latent and not p.by]
     between += [f"{c.left} ~~ {c.right}" for c in spec.covariances]
     pairs = len(latent) * (len(latent) - 1) // 2
     if len(between) > pairs:
@@ -188,7 +200,7 @@ def _sketch(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> Layout:
                 f"observed variable '{name}' cannot have family '{kind_of}'",
                 hint="An explained observed variable is 'gaussian' or 'bernoulli'.",
             )
-        if kind_of == "bernoulli" and any(p.source == name for p in spec.paths):
+        if kind_of == "bernoulli" and any(name in p.variables for p in spec.paths):
             raise SpecError(
                 f"'{name}' is binary and explains another variable",
                 hint="A product of coefficients is no indirect effect through a binary mediator; "
@@ -204,12 +216,15 @@ def _sketch(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> Layout:
         cliques=_cliques(spec, nodes, kind),
         unit=np.ones(len(nodes)),
         covariance=np.zeros((1, 1)),
+        centre=np.zeros(len(nodes)),
     )
 
 
 def _cliques(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> tuple[tuple[int, ...], ...]:
     """Sets of constructs whose residuals correlate: all of them, or the exogenous ones and declared pairs."""
     place = {name: i for i, name in enumerate(nodes)}
+    if kind == "second_order":
+        return ()
     if kind == "correlated":
         return (tuple(range(len(nodes))),) if len(nodes) > 1 else ()
     latent = [c.name for c in spec.constructs]

@@ -18,6 +18,12 @@ class Numpy:
     log = staticmethod(np.log)
     log1p = staticmethod(np.log1p)
     sqrt = staticmethod(np.sqrt)
+    sinh = staticmethod(np.sinh)
+    arcsinh = staticmethod(np.arcsinh)
+    absolute = staticmethod(np.absolute)
+    minimum = staticmethod(np.minimum)
+    maximum = staticmethod(np.maximum)
+    where = staticmethod(np.where)
     concatenate = staticmethod(np.concatenate)
     stack = staticmethod(np.stack)
     swapaxes = staticmethod(np.swapaxes)
@@ -32,6 +38,13 @@ class Numpy:
     def log1mexp(x: np.ndarray) -> np.ndarray:
         """log(1 - exp(x)) for x < 0 (Maechler, 2012)."""
         return np.where(x > -0.6931472, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+    @staticmethod
+    def log_ndtr(x: np.ndarray) -> np.ndarray:
+        """Logarithm of the standard normal distribution function."""
+        from scipy.special import log_ndtr
+
+        return np.asarray(log_ndtr(x))
 
     @staticmethod
     def sum(x: np.ndarray, axis: int = -1) -> np.ndarray:

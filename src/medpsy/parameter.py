@@ -11,11 +11,17 @@ if TYPE_CHECKING:
     from medpsy.spec.priors import Prior
 
 
+#: Probability of a category that an item does not have, where other items of its construct have it. Not zero,
+#: so that logarithms and their derivatives stay finite and no density has to know about it.
+NEVER = 1e-300
+
+
 @dataclass(frozen=True)
 class Group:
     """Entries of a parameter that share a kind of prior: what a sampler sees as one random variable.
 
-    ``index`` are positions in the parameter; ``args`` has one row per entry, one column per argument.
+    ``index`` are positions in the flattened parameter, of simplexes the rows; ``args`` has one row per entry
+    of ``index``, one column per argument; ``length`` is the size of each simplex, 0 for scalars.
     """
 
     name: str
@@ -23,6 +29,7 @@ class Group:
     support: str
     index: np.ndarray
     args: np.ndarray
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,18 +41,22 @@ class Parameter:
     name : str
         Name in the posterior, for example ``"slope_meaning"``.
     dims : tuple of str
-        Dimension names; scalars have one (entries), simplexes two (entries, category), a correlation
-        matrix two (factor, factor_2).
+        Dimension names; scalars have one (entries) or two (entries of a row share their prior), simplexes
+        two (entries, category), a correlation matrix two (factor, factor_2).
     coords : tuple of tuple of str
         Labels along each dimension.
     priors : tuple of Prior
         One per entry of the first dimension (a single one for a correlation matrix).
+    lengths : tuple of int, optional
+        How many entries each row of a two-dimensional parameter has, where rows differ; what lies beyond
+        does not exist and holds ``fill``.
     """
 
     name: str
     dims: tuple[str, ...]
     coords: tuple[tuple[str, ...], ...]
     priors: tuple[Prior, ...]
+    lengths: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,14 +69,34 @@ class Parameter:
         support = self.priors[0].support
         return support if support in ("simplex", "correlation") else "scalar"
 
+    @property
+    def fill(self) -> float:
+        """What cells hold that do not exist: ``NEVER`` in simplexes, otherwise zero."""
+        return NEVER if self.event == "simplex" else 0.0
+
+    @property
+    def exists(self) -> np.ndarray:
+        """Which cells there are: bool, of the shape of the parameter."""
+        if self.lengths is None:
+            return np.ones(self.shape, dtype=bool)
+        return np.arange(self.shape[1]) < np.array(self.lengths)[:, None]
+
     def groups(self) -> tuple[Group, ...]:
-        """Split the entries by kind of prior, in order of first appearance."""
-        kinds: dict[str, list[int]] = {}
-        for i, prior in enumerate(self.priors):
-            kinds.setdefault(prior.kind, []).append(i)
+        """Split scalars by kind of prior, simplexes by length, in order of first appearance."""
+        simplex = self.event == "simplex"
+        exists = self.exists.reshape(len(self.priors), -1)
+        found: dict[tuple[str, int], list[int]] = {}
+        rows: dict[tuple[str, int], list[int]] = {}
+        for row, prior in enumerate(self.priors):
+            key = (prior.kind, int(exists[row].sum()) if simplex else 0)
+            own = [row] if simplex else (row * exists.shape[1] + np.flatnonzero(exists[row])).tolist()
+            found.setdefault(key, []).extend(own)
+            rows.setdefault(key, []).extend([row] * len(own))
         out = []
-        for kind, index in kinds.items():
-            name = self.name if len(kinds) == 1 else f"{self.name}_{kind.lower()}"
-            args = np.array([self.priors[i].args for i in index], dtype=float)
-            out.append(Group(name, kind, self.priors[index[0]].support, np.array(index), args))
+        for (kind, length), index in found.items():
+            whole = len(found) == 1 and (simplex or bool(exists.all()))
+            name = self.name if whole else f"{self.name}_{length or kind.lower()}"
+            args = np.array([self.priors[row].args for row in rows[kind, length]], dtype=float)
+            support = self.priors[rows[kind, length][0]].support
+            out.append(Group(name, kind, support, np.array(index), args, length))
         return tuple(out)

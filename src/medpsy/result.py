@@ -13,6 +13,7 @@ from medpsy.bind import ModelData, bind
 from medpsy.dims import PERSON, POSTERIOR
 from medpsy.errors import DataError
 from medpsy.model import ComposedModel, compose
+from medpsy.spec.groups import Groups
 from medpsy.spec.model_spec import Construct, Covariance, Definition, Design, ModelSpec, Observed
 from medpsy.spec.model_spec import Path as SpecPath
 from medpsy.survey.instrument import Instrument, Module, Variable
@@ -147,9 +148,11 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
     }  # fmt: skip
     parts = {key: tuple(kind(**_fields(e)) for e in held[key]) for key, kind in kinds.items()}
     design = Design(**_fields(held["design"])) if held["design"] else None
+    groups = Groups(**_fields(held["groups"])) if held.get("groups") else None
     return ModelSpec(
-        **parts, priors=_tuples(held["priors"]), design=design, name=held["name"], note=held["note"]
-    )
+        **parts, priors=_tuples(held["priors"]), design=design, groups=groups, name=held["name"],
+        note=held["note"],
+    )  # fmt: skip
 
 
 def _instrument(held: dict[str, Any]) -> Instrument:

@@ -8,7 +8,10 @@ from medpsy.api.answers import check_screening
 from medpsy.api.models import Model, load_model
 from medpsy.api.size import sizes
 from medpsy.errors import SpecError, nearest
-from medpsy.simulate.read_items import per_item, real
+from medpsy.families.base import unsuited
+from medpsy.families.nested import Nested
+from medpsy.simulate.read_items import per_item, read_roles, real, truth_keys
+from medpsy.simulate.read_nested import read_extra
 from medpsy.simulate.read_paths import read_correlations, read_terms
 from medpsy.spec.model_file import ModelFile
 from medpsy.spec.toml_table import TomlTable
@@ -37,40 +40,32 @@ def check_model_file(path: str | os.PathLike[str]) -> str:
     file = model.file
     assert file is not None
     check_screening(file)
-    if file.truth is not None:
-        _check_truth(model, file)
     if file.instrument is not None:
         _check_categories(model, file)
+    if file.truth is not None:
+        _check_truth(model, file)
     return sizes(model.composed, file.instrument)
 
 
 def _check_categories(model: Model, file: ModelFile) -> None:
-    """Refuse items with different answer scales in one construct, and families that cannot take theirs."""
+    """Refuse families that cannot take the answer scales of their items."""
     assert file.instrument is not None
     for construct in model.composed.constructs:
         family = model.composed.families[construct.name]
         if not family.categorical:
             continue
-        counts = {file.instrument.module_of(item).n_categories for item in construct.items}
-        most = getattr(family, "max_categories", None)
-        if len(counts) > 1:
-            raise file.located(
-                SpecError(
-                    f"the items of '{construct.name}' have different numbers of categories: "
-                    f"{', '.join(map(str, sorted(counts)))}",
-                    hint="Give items with another answer scale a construct of their own.",
-                ),
-                *_place(file, construct.name),
-            )
-        if most is not None and max(counts) > most:
-            raise file.located(
-                SpecError(
-                    f"family '{construct.family}' of '{construct.name}' is for two categories; its items "
-                    f"have {max(counts)}",
-                    hint="Use family 'graded' for Likert items.",
-                ),
-                *_place(file, construct.name),
-            )
+        for item in construct.items:
+            if item not in file.instrument.items:
+                error = SpecError(
+                    f"item '{item}' of '{construct.name}' is a number; family '{construct.family}' is for "
+                    "answers in categories",
+                    hint="Use family 'gaussian' for numbers.",
+                )
+                raise file.located(error, *_place(file, construct.name))
+        sizes = [file.instrument.module_of(item).n_categories for item in construct.items]
+        problem = unsuited(family, construct, sizes)
+        if problem is not None:
+            raise file.located(problem, *_place(file, construct.name))
 
 
 def _place(file: ModelFile, construct: str) -> tuple[str, ...]:
@@ -117,13 +112,19 @@ def _check_items(model: Model, tables: TomlTable) -> None:
             raise tables.fail(
                 f"the items of '{construct.name}' have no truth", f"Write [truth.items.{construct.name}]."
             )
-        table, roles = tables.table(construct.name), composed.families[construct.name].roles
-        shares = "category_prob" in roles
-        table.only((*roles, "mean", "sd") if shares else roles)
-        for role in roles:
-            if role != "category_prob":
+        table, family = tables.table(construct.name), composed.families[construct.name]
+        assert model.file is not None and model.file.instrument is not None
+        if isinstance(family, Nested):
+            table.only((*truth_keys(family.family), family.extra))
+            read_extra(table, construct, family)
+            per_item(table, "slope", construct)
+        elif family.categorical:
+            read_roles(table, construct, family, model.file.instrument)
+        else:
+            table.only(family.roles)
+            for role in family.roles:
                 per_item(table, role, construct)
-        for key in ("mean", "sd") if shares else ():
+        for key in ("mean", "sd"):
             if key in table.values:
                 per_item(table, key, construct)
 

@@ -7,14 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from medpsy.result import Result
 
-_FAMILIES = {
-    "graded": "Samejima, F. (1969). Estimation of latent ability using a response pattern of graded scores. "
-    "Psychometrika Monograph Supplement, 17. doi:10.1007/BF03372160 (graded response model)",
-    "bernoulli": "Birnbaum, A. (1968). Some latent trait models and their use in inferring an examinee's "
-    "ability. In Lord & Novick, Statistical theories of mental test scores (two-parameter logistic model)",
-    "gaussian": "Jöreskog, K. G. (1969). A general approach to confirmatory maximum likelihood factor "
-    "analysis. Psychometrika, 34, 183-202. doi:10.1007/BF02289343 (linear factor model)",
-}
 _ENGINES = {
     "quadrature": "Bock, R. D., & Aitkin, M. (1981). Marginal maximum likelihood estimation of item "
     "parameters: Application of an EM algorithm. Psychometrika, 46, 443-459. doi:10.1007/BF02293801 "
@@ -46,8 +38,8 @@ _EXAMPLES = {
 
 def citations(result: Result) -> list[str]:
     """Return references of models, numerics, diagnostics, data and questionnaires, in this order."""
-    families = dict.fromkeys(c.family for c in result.model.spec.constructs)
-    found = [_FAMILIES[family] for family in families if family in _FAMILIES]
+    families = result.model.families
+    found = list(dict.fromkeys(families[c.name].reference for c in result.model.spec.constructs))
     found += [_ENGINES[name] for name in [result.provenance["engine"]["name"]] if name in _ENGINES]
     if any(parameter.event == "correlation" for parameter in result.data.parameters):
         found.append(_LKJ)

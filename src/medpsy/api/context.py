@@ -12,6 +12,7 @@ from medpsy.api.diagram import edges, nodes
 from medpsy.api.equations import equations
 from medpsy.dims import LOG_LIKELIHOOD
 from medpsy.report.context import Context
+from medpsy.report.sections import gather
 from medpsy.screening.screen import Screened
 from medpsy.spec.print_syntax import to_syntax
 
@@ -49,6 +50,7 @@ def context(fit: Fit, *, interval: float, rope: float) -> Context:
         loo=loo_table(result),
         provenance=result.provenance,
         citations=citations(result),
+        parts=gather(result, interval=interval),
         **_questionnaire(result, interval),
         **_effects(result, interval, rope),
         **_model_fit(result, interval),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from medpsy.dims import POSTERIOR
+from medpsy.posterior.by_group import view
 from medpsy.survey.instrument import Instrument
 
 if TYPE_CHECKING:
@@ -27,26 +28,37 @@ def nodes(result: Result) -> pd.DataFrame:
             rows.append((name, construct_title(name, items[name], instrument), "latent", len(items[name])))
         else:
             rows.append((name, _variable_title(name, instrument), "observed", 0))
+    products = {layout.term(c) for c in layout.coefficients if len(layout.factors_of(c)) > 1}
     used = {c.source - 1 for c in layout.coefficients if c.from_column}
     for at, column in enumerate(layout.columns):
         if at in used:
             level = column.name.removeprefix(column.variable).strip("[]")
             title = _variable_title(column.variable, instrument) + (f": {level}" if level else "")
             rows.append((column.name, title, "covariate", 0))
-    return pd.DataFrame(rows, columns=["name", "title", "kind", "n_items"])
+    for c in layout.coefficients:
+        if c.by is not None:
+            rows.append((layout.term(c), layout.term(c), "covariate", 0))
+    rows = [
+        (name, str(title).replace(":", " \N{MULTIPLICATION SIGN} ") if name in products else title, *rest)
+        for name, title, *rest in rows
+    ]
+    return pd.DataFrame(rows, columns=["name", "title", "kind", "n_items"]).drop_duplicates("name")
 
 
 def edges(result: Result, interval: float) -> pd.DataFrame:
     """Return source, target, op, label, mean, lower, upper of every path and residual correlation.
 
-    Paths are in raw units (constructs in their residual sd); intervals have equal tails.
+    Paths are in raw units (constructs in their residual sd); intervals have equal tails. Of a model with
+    groups those of the reference group, or of the first one.
     """
+    if result.data.groups is not None:
+        groups = result.data.groups
+        result = view(result, groups.levels[max(groups.reference, 0)])
     layout, posterior = result.data.layout, result.tree[POSTERIOR]
     rows: list[tuple[object, ...]] = []
     for at, c in enumerate(layout.coefficients):
         draws = posterior["coefficient"].to_numpy()[..., at]
-        source = layout.columns[c.source - 1].name if c.from_column else layout.nodes[c.source]
-        rows.append((source, layout.nodes[c.target], "~", c.label or "", *_numbers(draws, interval)))
+        rows.append((layout.term(c), layout.nodes[c.target], "~", c.label or "", *_numbers(draws, interval)))
     joined = {(c.source, c.target) for c in layout.coefficients if not c.from_column}
     saturated = result.model.structure.name == "correlated" and bool(joined)
     for parameter in result.data.parameters:

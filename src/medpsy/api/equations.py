@@ -5,26 +5,22 @@ from __future__ import annotations
 from medpsy.model import ComposedModel
 from medpsy.spec.model_spec import Construct
 
-_MEASURED = {
-    "graded": "P({item} >= k) = logistic(slope * {name} - threshold_k)",
-    "bernoulli": "P({item} = 1) = logistic(slope * {name} - threshold)",
-    "gaussian": "{item} = intercept + loading * {name} + residual_sd * e, e ~ N(0, 1)",
-}
-
 
 def equations(model: ComposedModel) -> list[str]:
     """Return measurement, structure, residuals and defined quantities, one formula a line.
 
     Constructs are in standard deviations (their residual sd is 1); slopes and thresholds in logits.
     """
-    lines = [_measurement(construct) for construct in model.spec.constructs]
+    lines = [line for construct in model.spec.constructs for line in _measurement(model, construct)]
     families = dict(zip(model.sketch.nodes, model.sketch.families, strict=True))
     latent = model.structure.name == "correlated"
     for node in model.sketch.nodes:
         paths = [path for path in model.spec.paths if path.target == node]
         if not paths:
             continue
-        terms = " + ".join(f"{path.label or f'[{path.key}]'} * {path.source}" for path in paths)
+        terms = " + ".join(
+            f"{path.label or f'[{path.key}]'} * {' * '.join(path.variables)}" for path in paths
+        )
         if families[node] == "bernoulli":
             lines.append(f"P({node} = 1) = logistic(intercept + {terms})")
         elif families[node] == "gaussian":
@@ -36,11 +32,28 @@ def equations(model: ComposedModel) -> list[str]:
     return lines
 
 
-def _measurement(construct: Construct) -> str:
-    text = _MEASURED.get(construct.family, "{item} ~ " + construct.family + "({name})")
-    items = construct.items
-    which = items[0] if len(items) == 1 else f"{items[0]}, ..., {items[-1]}"
-    return f"{text.format(item='Y', name=construct.name)}   for Y = {which}"
+def _measurement(model: ComposedModel, construct: Construct) -> list[str]:
+    """One line for the items of a construct, or one for each specific factor and one for the rest."""
+    text = model.families[construct.name].formula
+    name, within = construct.name, {item for part in construct.specific for item in part.items}
+    lines = []
+    for part in construct.specific:
+        both = f"({name} + testlet_sd * {part.name})" if construct.testlets else f"({name} + c * {part.name})"
+        line = text.format(item="Y", name=both)
+        lines.append(f"{line}   for Y = {_first_to_last(part.items)}")
+    rest = tuple(item for item in construct.items if item not in within)
+    if rest:
+        lines.append(f"{text.format(item='Y', name=name)}   for Y = {_first_to_last(rest)}")
+    if construct.specific:
+        factors = f"{', '.join(part.name for part in construct.specific)} ~ N(0, 1), independent"
+        lines.append(
+            factors if construct.testlets else f"{factors}; c = specific_slope / slope, item by item"
+        )
+    return lines
+
+
+def _first_to_last(items: tuple[str, ...]) -> str:
+    return items[0] if len(items) == 1 else f"{items[0]}, ..., {items[-1]}"
 
 
 def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
@@ -48,6 +61,14 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
     latent = [c.name for c in model.constructs]
     prior = next((str(row.prior) for row in model.table if row.target == "correlation"), "")
     given = f", given {', '.join(model.covariates)}" if model.covariates else ""
+    if model.spec.second_order is not None:
+        higher = model.spec.second_order.name
+        terms = f"loading * {higher} + sqrt(1 - loading^2) * e, e ~ N(0, 1)"
+        explained = {path.target for path in model.spec.paths}
+        return [
+            *(f"{f'e_{name}' if name in explained else name} = {terms}" for name in latent),
+            f"{higher} ~ N(0, 1){given}",
+        ]
     if correlated and len(latent) > 1:
         line = f"({', '.join(latent)}) ~ N(mean, R){given}, R ~ {prior}, every variance 1"
         paths = any(path.source in latent for path in model.spec.paths)

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from medpsy.api.fit_checks import FitChecks
+from medpsy.api.grouped import Grouped
 from medpsy.api.mark import Mark
+from medpsy.api.measured import Measured
+from medpsy.api.mediated import Mediated
 from medpsy.errors import SpecError, nearest
 from medpsy.result import Result, load
 
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 INTERVAL, ROPE = 0.95, 0.05
 
 
-class Fit:
+class Fit(FitChecks, Measured, Mediated, Grouped):
     """The posterior of one model given one survey.
 
     Every table carries the verdict of the diagnostics gate: where the gate failed, a first column
@@ -171,25 +175,6 @@ class Fit:
         table = orders(self.result, interval=self._mass(interval))
         return None if table is None else self.mark.on_table(table)
 
-    def scores(self, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
-        """Return person scores from their exact conditional posterior.
-
-        Parameters
-        ----------
-        draws : int
-            Plausible values per person.
-        seed : int
-
-        Returns
-        -------
-        Dataset
-            ``mean`` and ``sd`` (person, factor), ``draw`` (sample, person, factor), in standard deviations of
-            the construct; ``person`` are the identifiers of the survey.
-        """
-        from medpsy.posterior.scores import scores
-
-        return scores(self.result, draws=draws, seed=seed).assign_attrs(self.mark.attributes())
-
     def curves(self, construct: str, *, interval: float | None = None) -> xr.Dataset:
         """Return category response curves of one construct, with their bands.
 
@@ -229,7 +214,7 @@ class Fit:
         SpecError, DataError
             No other fit, names that do not fit, other persons or answers, terms of different kinds.
         """
-        from medpsy.posterior.loo import compare
+        from medpsy.api.compare import compare
 
         fits = (self, *others)
         if not others or not all(isinstance(fit, Fit) for fit in fits):
@@ -240,11 +225,7 @@ class Fit:
                 f"{len(fits)} models need {len(fits)} different names, not {called}",
                 hint='Name this model first: names=["full", "without c"].',
             )
-        table = compare({name: fit.result for name, fit in zip(called, fits, strict=True)})
-        verdicts = {name: fit.trusted for name, fit in zip(called, fits, strict=True)}
-        labels = table.get("model", table.index)
-        table.insert(0, "trusted", [verdicts[str(label)] for label in labels])
-        return table
+        return compare(dict(zip(called, fits, strict=True)))
 
     # Figures
 

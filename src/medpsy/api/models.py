@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.errors import DataError, SpecError
 from medpsy.model import ComposedModel, compose
+from medpsy.spec.groups import Groups, read_groups
 from medpsy.spec.model_file import ModelFile, read_model_file
-from medpsy.spec.model_spec import Construct, ModelSpec
+from medpsy.spec.model_spec import Construct, ModelSpec, SecondOrder
+from medpsy.spec.presets import normal_text
 from medpsy.spec.print_syntax import to_syntax
-from medpsy.spec.priors import parse_prior
 from medpsy.spec.problem import ElementError
 from medpsy.spec.syntax import parse_model
 
@@ -42,9 +43,19 @@ class Model:
         For text: family by construct, or by explained observed variable (``"gaussian"``, ``"bernoulli"``).
     positive : iterable of str
         For text: constructs whose slopes are all positive a priori.
+    testlets : iterable of str
+        For text: constructs whose specific factors (``mood ~~ 0*distress``) are testlets.
     priors : mapping of str to str, optional
         Prior by parameter or group of parameters, such as ``{"slope": "LogNormal(0, 0.5)"}``; the most
-        specific wins. ``parameters`` lists the names.
+        specific wins. ``parameters`` lists the names. ``{"preset": "weak"}`` or ``"published"`` sets many at
+        once; what is named beside it wins.
+    groups : str or Groups, optional
+        Person variable whose levels have models of their own, or all that can be said about it.
+    equal : iterable of str, optional
+        What the groups share: ``"loadings"``, ``"thresholds"``, ``"intercepts"`` (these three unless given),
+        ``"residuals"``, ``"regressions"``, ``"correlations"``.
+    release : iterable of str
+        Items (``"ml3"``, ``"loadings.ml3"``) that are exceptions.
     name : str, optional
         Name of the model in tables and reports.
     instrument : Instrument, optional
@@ -69,25 +80,32 @@ class Model:
 
     def __init__(
         self,
-        model: str | ModelSpec | Iterable[Construct],
+        model: str | ModelSpec | Iterable[Construct | SecondOrder],
         *,
         family: str = "graded",
         families: Mapping[str, str] | None = None,
         positive: Iterable[str] = (),
+        testlets: Iterable[str] = (),
         priors: Mapping[str, str] | None = None,
+        groups: str | Groups | None = None,
+        equal: Iterable[str] | None = None,
+        release: Iterable[str] = (),
         name: str | None = None,
         instrument: Instrument | None = None,
         truth: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(model, str):
-            spec = parse_model(model, family=family, families=families, positive=positive)
-        elif families or positive or family != "graded":
+            about = {"family": family, "families": families, "positive": positive, "testlets": testlets}
+            spec = parse_model(model, **about)
+        elif families or positive or testlets or family != "graded":
             raise SpecError(
-                "family, families and positive are for models written as text",
+                "family, families, positive and testlets are for models written as text",
                 hint="Say the family of a construct where the construct is made.",
             )
         else:
             spec = model if isinstance(model, ModelSpec) else _measurement(model)
+        if groups is not None or equal is not None or release:
+            spec = replace(spec, groups=read_groups(groups, equal, release))
         if priors:
             spec = _with_priors(spec, priors)
         self.composed: ComposedModel = compose(replace(spec, name=name) if name else spec)
@@ -150,8 +168,9 @@ class Model:
         design = self.spec.design
         how = ""
         if design is not None:
-            chain = " -> ".join((design.exposure, " + ".join(design.mediators), design.outcome))
-            how = f"; {design.kind} mediation {chain}"
+            roles = (design.exposures, design.mediators, design.outcomes)
+            chain = " -> ".join(" + ".join(names) for names in roles if names)
+            how = f"; {design.kind}{' mediation' if design.mediators else ''} {chain}"
         return f"<Model '{self.name}': {', '.join(parts) or 'observed variables only'}{how}>"
 
     # What it does
@@ -303,6 +322,34 @@ class Model:
         answers = self._survey(survey)
         return prior_predictive(self._data(answers), survey=answers, draws=draws, seed=seed)
 
+    def prior_reliability(
+        self, survey: Survey | None = None, *, interval: float = 0.95, draws: int = 500, seed: int = 0
+    ) -> pd.DataFrame:
+        """Return what the priors say about the reliability of every sum score.
+
+        Parameters
+        ----------
+        survey : Survey, optional
+            As in :meth:`fit`.
+        interval : float
+            Prior mass of the intervals.
+        draws, seed : int
+            Draws from the prior.
+
+        Returns
+        -------
+        DataFrame
+            construct, mean, lower, median, upper, p_above_080.
+
+        Raises
+        ------
+        SpecError
+            An impossible interval or number of draws, or a model with groups.
+        """
+        from medpsy.posterior.prior_reliability import prior_reliability
+
+        return prior_reliability(self._data(survey), interval=interval, draws=draws, seed=seed)
+
     def _survey(self, survey: Survey | None) -> Survey:
         from medpsy.survey.survey import Survey as Answers
 
@@ -353,15 +400,22 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     return model
 
 
-def _measurement(constructs: Iterable[Construct]) -> ModelSpec:
+def _measurement(constructs: Iterable[Construct | SecondOrder]) -> ModelSpec:
     found = tuple(constructs) if isinstance(constructs, Iterable) else (constructs,)
+    higher = [part for part in found if isinstance(part, SecondOrder)]
+    if len(higher) > 1:
+        raise SpecError(
+            f"'{higher[0].name}' and '{higher[1].name}' are both second-order constructs",
+            hint="One second-order construct to a model.",
+        )
+    found = tuple(part for part in found if not isinstance(part, SecondOrder))
     for construct in found:
         if not isinstance(construct, Construct):
             raise SpecError(
                 f"a model cannot be made of {construct!r}",
                 hint="Pass model text, a ModelSpec, or constructs such as GradedResponse(...).",
             )
-    return ModelSpec(constructs=found)
+    return ModelSpec(constructs=found, second_order=higher[0] if higher else None)
 
 
 def _with_priors(spec: ModelSpec, priors: Mapping[str, str]) -> ModelSpec:
@@ -369,7 +423,7 @@ def _with_priors(spec: ModelSpec, priors: Mapping[str, str]) -> ModelSpec:
     held = dict(spec.priors)
     for target, text in priors.items():
         try:
-            held[target] = str(parse_prior(text))
+            held[target] = normal_text(target, text)
         except SpecError as error:
             raise ElementError(
                 f"prior of '{target}': {error.message}", subject=("prior", target), hint=error.hint

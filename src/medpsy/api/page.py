@@ -47,11 +47,10 @@ def _effects(fit: Fit) -> Iterator[str]:
     yield f"Effects ({100 * fit.interval:g} % intervals)"
     yield _line("", "mean", "interval", "P(direction)", "standardised")
     for row in table.to_dict("records"):
+        name = f"{row['effect']} [{row['group']}]" if "group" in row else str(row["effect"])
         standardised = f"{estimate(row['std_mean'])} {interval(row['std_lower'], row['std_upper'])}"
         bounds = interval(row["lower"], row["upper"])
-        yield _line(
-            str(row["effect"]), estimate(row["mean"]), bounds, probability(row["p_direction"]), standardised
-        )
+        yield _line(name, estimate(row["mean"]), bounds, probability(row["p_direction"]), standardised)
 
 
 def _line(name: str, mean: str, bounds: str, direction: str, standardised: str) -> str:
@@ -62,6 +61,9 @@ def _sections(fit: Fit) -> Iterator[str]:
     from medpsy.posterior.summary import summary
 
     table = summary(fit.result, interval=fit.interval)
+    if "group" in table.columns:
+        own = table["group"] != "(all)"
+        table["lhs"] = table["lhs"].where(~own, table["lhs"] + " [" + table["group"] + "]")
     for section in table["section"].drop_duplicates():
         rows = table[table["section"] == section]
         yield ""

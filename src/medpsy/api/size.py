@@ -17,8 +17,13 @@ def n_parameters(model: ComposedModel, instrument: Instrument) -> int:
     for row in model.table:
         if not row.free or row.prior is None or row.support == "correlation":
             continue
-        if row.support == "simplex":
-            total += instrument.module_of(row.lhs).n_categories - 1
+        role, _, place = row.target.partition(".")
+        family = model.families.get(place.partition(".")[0])
+        if family is not None and family.categorical and role in family.roles:
+            item = row.lhs if row.lhs in instrument.items else row.rhs
+            items = next(c.items for c in model.constructs if c.name == place.partition(".")[0])
+            module = instrument.module_of(item if item in instrument.items else items[0])
+            total += family.entries(role, module.n_categories)
         elif row.target.startswith("path.") and row.rhs in model.covariates:
             total += levels.get(row.rhs, 1)
         else:

@@ -134,18 +134,21 @@ def asked_order(survey: Survey, items: Sequence[str]) -> np.ndarray:
     ----------
     survey : Survey
     items : sequence of str
-        With equally many categories.
 
     Returns
     -------
     ndarray of int, shape (item, category)
-        0, 1, ... K-1 for an item that is read as it was asked, K-1, ... 0 for a turned one.
+        0, 1, ... K-1 for an item that is read as it was asked, K-1, ... 0 for a turned one. Where other items
+        have more categories, the places of those that an item does not have stay where they are.
     """
+    modules = [survey.instrument.module_of(item) for item in items]
+    most = max((module.n_categories for module in modules), default=0)
     order = []
-    for item in items:
-        module = survey.instrument.module_of(item)
-        places = np.arange(module.n_categories)
-        order.append(places[::-1] if module.turned(item) else places)
+    for item, module in zip(items, modules, strict=True):
+        places = np.arange(most)
+        size = module.n_categories
+        places[:size] = places[:size][::-1] if module.turned(item) else places[:size]
+        order.append(places)
     return np.array(order)
 
 

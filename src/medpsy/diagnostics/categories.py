@@ -22,10 +22,10 @@ class Categories:
         if not blocks:
             return ()
         empty = [
-            f"{item} '{block.labels[k]}'"
+            f"{item} '{block.labels[j][k]}'"
             for block in blocks
             for j, item in enumerate(block.construct.items)
-            for k in range(block.n_categories)
+            for k in range(block.sizes[j])
             if not (block.values[:, j] == k).any()
         ]
         if not empty:

@@ -84,8 +84,17 @@ class Evidence:
                 yield f"{prefix}{name}", array.transpose(CHAIN, DRAW, ...)
 
     def _free(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Which cells can vary: of correlation matrices and their factors the lower triangle only."""
+        """Which cells can vary.
+
+        Of correlation matrices and their factors the lower triangle only; of items the categories they have.
+        """
         free = np.ones(shape, dtype=bool)
+        plain = name.partition("[")[0]
+        for block in self.result.data.blocks:
+            if plain.endswith(f"_{block.name}") and len(shape) == 2 and shape[0] == len(block.sizes):
+                spare = block.n_categories - shape[1]
+                if (block.sizes < block.n_categories).any() and 0 <= spare <= 2:
+                    free = np.arange(shape[1]) < block.sizes[:, None] - spare
         for parameter in self.result.data.parameters:
             if parameter.event != "correlation":
                 continue

@@ -32,7 +32,9 @@ class Polarity:
             if block.construct.positive or len(block.construct.items) < 2:
                 continue
             roles = local(data, block, values)
-            slopes = next(roles[role] for role in DIRECTIONS if role in roles)
+            slopes = next((roles[role] for role in DIRECTIONS if role in roles), None)
+            if slopes is None:  # a family in which all items share one positive slope
+                continue
             negative = (slopes < 0).mean(axis=(0, 1))
             largest = max(float(negative.max()), largest or 0.0)
             odd += _odd(block.name, block.construct.items, negative)

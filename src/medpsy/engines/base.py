@@ -100,7 +100,30 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
     SpecError
         The named engine does not exist or declines.
     """
+    if data.groups is not None:
+        from medpsy.engines.grouped import Grouped
+
+        inner, verdicts = choose(data.groups.parts[0], name)
+        return Grouped(inner), [(n, f"for each of {len(data.groups.parts)} groups: {r}") for n, r in verdicts]
+    if data.cells is not None and name != "conditional":
+        from medpsy.engines.grouped import Grouped
+
+        inner, verdicts = choose(data.cells.parts[0], name)
+        if inner.name != "conditional":
+            return Grouped(inner), [
+                (n, f"for {len(data.cells.parts)} sets of paths: {r}") for n, r in verdicts
+            ]
     known = engines()
+    apart = data.layout.moderated.size and data.layout.at is None
+    if apart and name != "conditional":
+        # Every person may have paths of their own: only sampled persons can.
+        engine, verdicts = choose(data, "conditional")
+        if name != "auto":
+            raise SpecError(
+                f"engine '{name}' cannot take this model: the paths of its constructs take too many values",
+                hint="Use engine 'auto'.",
+            )
+        return engine, [(engine.name, "paths of constructs change with many values: persons sampled")]
     if name != "auto":
         if name not in known:
             raise SpecError(f"there is no engine '{name}'", hint=nearest(name, [*known, "auto"]))

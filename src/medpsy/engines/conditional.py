@@ -13,6 +13,7 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.base import Verdict
+from medpsy.families.nested import Nested
 
 
 class Conditional:
@@ -25,6 +26,8 @@ class Conditional:
     def accepts(self, data: ModelData) -> Verdict:
         """Everything whose explained variables that explain others are complete."""
         layout = data.layout
+        if any(isinstance(family, Nested) for family in data.model.families.values()):
+            return Verdict(False, "specific factors are summed out, not sampled")
         for node in np.flatnonzero(~layout.latent):
             explains = any(not c.from_column and c.source == node for c in layout.coefficients)
             missing = int(np.isnan(data.observed[:, node]).sum())
@@ -51,7 +54,7 @@ class Conditional:
         """Log-likelihood of every person given ``p["z"]`` (person, factor); shape (person,)."""
         layout = data.layout
         eq = data.model.structure.equations(p, layout, xp)
-        scores, total = _walk(data, p["z"], eq, xp)
+        scores, total = _walk(data, p["z"], eq, p, xp)
         for block in data.blocks:
             theta = scores[layout.factors[block.factor]]
             total = total + _answers(data, block, local(data, block, p), theta, xp)
@@ -63,11 +66,11 @@ def node_values(data: ModelData, z: np.ndarray, p: dict[str, np.ndarray]) -> np.
     from medpsy.ops import Numpy
 
     eq = data.model.structure.equations(p, data.layout, Numpy)
-    value, _ = _walk(data, z, eq, Numpy)
+    value, _ = _walk(data, z, eq, p, Numpy)
     return np.stack([value[node] for node in data.layout.factors], axis=1)
 
 
-def _walk(data: ModelData, z: Any, eq: Any, xp: Any) -> tuple[dict[int, Any], Any]:
+def _walk(data: ModelData, z: Any, eq: Any, p: dict[str, Any], xp: Any) -> tuple[dict[int, Any], Any]:
     """Values of all nodes in topological order, and the log-density of the observed ones."""
     layout = data.layout
     base = xp.constant(data.design) @ xp.swapaxes(eq.g, 0, 1)
@@ -77,9 +80,13 @@ def _walk(data: ModelData, z: Any, eq: Any, xp: Any) -> tuple[dict[int, Any], An
     total = xp.zeros((data.n_person,))
     for node, family in enumerate(layout.families):
         eta = base[:, node]
-        for c in layout.coefficients:
+        for i, c in enumerate(layout.coefficients):
             if c.target == node and not c.from_column:
-                eta = eta + eq.b[node, c.source] * value[c.source]
+                # A moderated path is everybody's own: its product comes beside the path itself.
+                own = (
+                    eq.b[node, c.source] if c.by is None else p["path"][i] * xp.constant(data.design[:, c.by])
+                )
+                eta = eta + own * value[c.source]
         if family == "latent":
             value[node] = eta + noise[:, factor_of[node]]
             continue

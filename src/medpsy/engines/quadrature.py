@@ -15,7 +15,9 @@ import numpy as np
 from medpsy.bind import ModelData, local
 from medpsy.engines.base import Verdict, gaussian_given, observed_patterns
 from medpsy.engines.grid import Grid, default_grid
+from medpsy.engines.nested_sums import nested_sums
 from medpsy.families.base import Block
+from medpsy.families.nested import NODES, Nested
 from medpsy.latent.base import system
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ class Quadrature:
     unit = "person"
 
     def accepts(self, data: ModelData) -> Verdict:
-        """One to three constructs, and no binary outcome beside them."""
+        """One to three constructs, no specific factors, and no binary outcome beside them."""
+        if any(isinstance(family, Nested) for family in data.model.families.values()):
+            return Verdict(False, "a construct has specific factors")
         if not 1 <= data.n_factor <= MOST_FACTORS:
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {MOST_FACTORS}")
         if "bernoulli" in data.layout.families:
@@ -81,7 +85,10 @@ class Quadrature:
         mean, chol = system(data.model.structure.equations(p, layout, xp), layout, xp)
         covariance = chol @ xp.swapaxes(chol, 0, 1)
         sums = [
-            answer_sums(data, block, local(data, block, p), xp.constant(settings.nodes[block.factor]), xp)
+            answer_sums(
+                data, block, local(data, block, p), settings.nodes[block.factor], xp,
+                getattr(settings, "specific", NODES),
+            )  # fmt: skip
             for block in data.blocks
         ]
         pieces, rows = [], []
@@ -92,9 +99,22 @@ class Quadrature:
         return xp.concatenate(pieces, axis=0)[np.argsort(np.concatenate(rows))]
 
 
-def answer_sums(data: ModelData, block: Block, p: dict[str, Any], theta: Any, xp: Any) -> Any:
-    """Log-probability of all answers of a person to one block at every node, shape (person, node)."""
+def answer_sums(
+    data: ModelData,
+    block: Block,
+    p: dict[str, Any],
+    nodes: np.ndarray,
+    xp: Any,
+    specific: np.ndarray = NODES,
+) -> Any:
+    """Log-probability of all answers of a person to one block at every node, shape (person, node).
+
+    Specific factors, where the construct has any, are summed out over the nodes ``specific``.
+    """
     family = data.model.families[block.name]
+    if isinstance(family, Nested):
+        return nested_sums(family, block, p, nodes, xp, specific)
+    theta = xp.constant(nodes)
     values = block.values
     if family.categorical:
         table = family.log_prob(theta, p, xp)

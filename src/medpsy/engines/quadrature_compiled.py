@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.grid import Grid, fitted_grid
-from medpsy.engines.quadrature_kernel import fill_weight, integrate
+from medpsy.engines.patterns import Patterns, collapse
+from medpsy.engines.quadrature_kernel import (
+    exponentiate,
+    fill_weight,
+    integrate,
+    latent_forward,
+    latent_reverse,
+)
 from medpsy.families.base import CompiledFamily, ResponseFamily
 from medpsy.jit import jit
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
+
+#: From so many rows on they are shared out among the processors, and the error is estimated from a sample.
+MANY_ROWS = 20_000
+PROBE = 2_000
 
 
 class CompiledQuadrature:
     """Marginal log-likelihood of one model and survey on one grid.
 
     Identical rows (answers and covariates) are collapsed with their counts. ``windows`` limits every
-    person to the nodes that carry their posterior mass; without it the whole grid is summed.
+    row to the nodes that carry its posterior mass; without it the whole grid is summed.
 
     Parameters
     ----------
     data : ModelData
     grid : Grid
     windows : tuple of ndarray, optional
-        First and one-past-last node, each (person, factor).
+        First and one-past-last node, each (row, factor).
+    patterns : Patterns, optional
+        The rows; collapsed from the data if not given.
     """
 
     def __init__(
-        self, data: ModelData, grid: Grid, windows: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        data: ModelData,
+        grid: Grid,
+        windows: tuple[np.ndarray, np.ndarray] | None = None,
+        patterns: Patterns | None = None,
     ) -> None:
         self.data, self.grid = data, grid
         n_factor = data.n_factor
-        codes = np.concatenate([block.values for block in data.blocks], axis=1).astype(np.int8)
-        rows = np.concatenate([codes, data.design[:, 1:]], axis=1)
-        if windows is not None:
-            rows = np.concatenate([rows, *windows], axis=1)
-        _, first, inverse, count = np.unique(
-            rows, axis=0, return_index=True, return_inverse=True, return_counts=True
-        )
-        self._inverse = inverse.ravel()
-        self.codes = np.ascontiguousarray(codes[first])
-        self.design = data.design[first]
-        self.count = count.astype(float)
+        self.patterns = patterns or collapse(data)
+        self.codes, self.design, self.count = self.patterns.codes, self.patterns.design, self.patterns.count
         # Unused dimensions come first, with a single node at zero.
         self._pad = 3 - n_factor
         self.sizes = np.array([1] * self._pad + [len(t) for t in grid.nodes], dtype=np.int64)
@@ -52,13 +64,13 @@ class CompiledQuadrature:
         for d, t in enumerate(grid.nodes):
             self.nodes[self._pad + d, : len(t)] = t
         self.factor, self.start, self._spans = self._item_places()
-        n_row = len(first)
+        n_row = len(self.count)
         self.lo = np.zeros((n_row, 3), dtype=np.int64)
         self.hi = np.tile(self.sizes, (n_row, 1))
         if windows is not None:
-            self.lo[:, self._pad :] = windows[0][first]
-            self.hi[:, self._pad :] = windows[1][first]
+            self.lo[:, self._pad :], self.hi[:, self._pad :] = windows
         self._constant = float(np.log(grid.spacing).sum() - 0.5 * n_factor * np.log(2 * np.pi))
+        self._shares = _shares(n_row)
 
     def _item_places(self) -> tuple[np.ndarray, np.ndarray, list[slice]]:
         """Dimension and table offset of every item, and the table span of every block."""
@@ -74,103 +86,98 @@ class CompiledQuadrature:
 
     def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
         """Forward pass and E-step at ``p``."""
-        data, pad = self.data, self._pad
+        data = self.data
         eq = data.model.structure.equations(p, data.layout, Numpy)
         mean, chol = system(eq, data.layout, Numpy)
-        covariance = chol @ chol.T
-        precision = np.linalg.inv(covariance)
-        location = self.design @ mean.T
+        n_row = len(self.count)
+        precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
+        ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
+        half = latent_forward(mean, chol, self.design, precision, location, tilt, ell)
+        weight = np.empty(tuple(self.sizes))
+        fill_weight(precision, self.nodes, self.sizes, weight)
         table = np.empty(self._spans[-1].stop)
         for block, span in zip(data.blocks, self._spans, strict=True):
             family = data.model.families[block.name]
-            values = local(data, block, p)
             nodes = self.grid.nodes[block.factor]
             out = table[span].reshape(block.values.shape[1], block.n_categories, len(nodes))
-            jit(_kernels(family)[0])(*(values[role] for role in family.roles), nodes, out)
-        padded = np.eye(3)
-        padded[pad:, pad:] = precision
-        weight = np.empty(tuple(self.sizes))
-        fill_weight(padded, self.nodes, self.sizes, weight)
-        n_row = len(self.count)
-        tilt = np.zeros((n_row, 3))
-        tilt[:, pad:] = location @ precision
-        ell, counts = np.empty(n_row), np.zeros_like(table)
-        first, second = np.empty((n_row, 3)), np.empty((n_row, 3, 3))
-        integrate(
-            self.codes,
-            self.start,
-            self.factor,
-            table,
-            self.sizes,
-            self.nodes,
-            self.lo,
-            self.hi,
-            tilt,
-            self.count,
-            weight,
-            ell,
-            counts,
-            first,
-            second,
-        )
-        ell += self._constant + 0.5 * np.linalg.slogdet(precision)[1]
-        ell -= 0.5 * (tilt[:, pad:] * location).sum(1)
+            jit(_kernels(family)[0])(*local(data, block, p).values(), nodes, out)
+        exponentiate(table, table)
+
+        def share(rows: slice) -> np.ndarray:
+            counts = np.zeros_like(table)
+            integrate(
+                self.codes[rows], self.start, self.factor, table, self.sizes, self.nodes, self.lo[rows],
+                self.hi[rows], tilt[rows], self.count[rows], weight, ell[rows], counts, first[rows],
+                second[rows],
+            )  # fmt: skip
+            return counts
+
+        if len(self._shares) == 1:
+            counts = share(self._shares[0])
+        else:
+            counts = sum(_pool(os.getpid()).map(share, self._shares))
+        ell += self._constant + half
         return {
             "eq": eq, "chol": chol, "precision": precision, "location": location, "ell": ell,
-            "counts": counts, "first": first[:, pad:], "second": second[:, pad:, pad:],
+            "counts": counts, "first": first, "second": second,
         }  # fmt: skip
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
         data, run = self.data, self._run(p)
-        precision, location, first = run["precision"], run["location"], run["first"]
-        count = self.count[:, None]
-        d_mean = ((count * (first - location)) @ precision).T @ self.design
-        cross = (count * first).T @ location
-        scatter = np.einsum("i,ijk->jk", self.count, run["second"]) - cross - cross.T
-        scatter += (count * location).T @ location
-        d_covariance = 0.5 * (precision @ scatter @ precision - self.count.sum() * precision)
-        d_chol = np.tril(2.0 * d_covariance @ run["chol"])
-        d_eq = system_reverse(run["eq"], d_mean, d_chol)
-        gradient = data.model.structure.reverse(p, data.layout, d_eq)
+        chol = run["chol"]
+        d_mean, d_chol = np.zeros((len(chol), self.design.shape[1])), np.empty_like(chol)
+        latent_reverse(
+            chol, self.design, self.count, run["precision"], run["location"], run["first"], run["second"],
+            d_mean, d_chol,
+        )  # fmt: skip
+        gradient = data.model.structure.reverse(p, data.layout, system_reverse(run["eq"], d_mean, d_chol))
         for block, span in zip(data.blocks, self._spans, strict=True):
             family = data.model.families[block.name]
             values = local(data, block, p)
             nodes = self.grid.nodes[block.factor]
             counts = run["counts"][span].reshape(block.values.shape[1], block.n_categories, len(nodes))
-            grads = [np.zeros_like(values[role]) for role in family.roles]
-            jit(_kernels(family)[1])(*(values[role] for role in family.roles), nodes, counts, *grads)
-            for role, grad in zip(family.roles, grads, strict=True):
+            grads = [np.zeros_like(value) for value in values.values()]
+            jit(_kernels(family)[1])(*values.values(), nodes, counts, *grads)
+            for role, grad in zip(values, grads, strict=True):
                 gradient[f"{role}_{block.name}"] = grad
-        return float((self.count * run["ell"]).sum()), gradient
+        return float(self.count @ run["ell"]), gradient
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
-        return self._run(p)["ell"][self._inverse]
+        return self._run(p)["ell"][self.patterns.inverse]
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledQuadrature:
         """Grid and windows fitted to the posteriors of the persons at ``p``.
 
-        Spacing is 1.4 times the second percentile of the persons' posterior sds and every person is summed
-        over 4.3 sds to either side; ``fineness`` 2 halves the spacing and widens the windows by 40 %.
+        Spacing is 1.6 times the second percentile of the persons' posterior sds and every person is summed
+        over 4 sds to either side; ``fineness`` 2 halves the spacing and widens the windows by 40 %.
         """
-        mean, covariance = self.person_moments(p)
+        mean, covariance = self._moments(p)
         sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        reach = 4.3 * fineness**0.5 * sd
+        reach = 4.0 * fineness**0.5 * sd
         low, high = mean - reach, mean + reach
-        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.4 / fineness)
+        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
         first, last = np.empty(mean.shape, dtype=np.int64), np.empty(mean.shape, dtype=np.int64)
         for d, t in enumerate(grid.nodes):
             first[:, d] = np.clip(np.searchsorted(t, low[:, d]) - 1, 0, None)
-            # Whole vectors of four nodes, as long as they fit.
-            size = -(-(np.searchsorted(t, high[:, d]) + 1 - first[:, d]) // 4) * 4
-            last[:, d] = np.minimum(first[:, d] + size, len(t))
-        return CompiledQuadrature(self.data, grid, (first, last))
+            last[:, d] = np.minimum(np.searchsorted(t, high[:, d]) + 1, len(t))
+        return CompiledQuadrature(self.data, grid, (first, last), self.patterns)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
-        """Log-likelihood minus that on half the spacing over the whole grid."""
-        exact = CompiledQuadrature(self.data, self.grid.refined()).per_person(p).sum()
-        return float(self.per_person(p).sum() - exact)
+        """Log-likelihood minus that on half the spacing over the whole grid.
+
+        With very many rows, estimated from a random sample of them.
+        """
+        n_row = len(self.count)
+        rows = np.arange(n_row)
+        if n_row > MANY_ROWS:
+            rows = np.sort(np.random.default_rng(n_row).choice(n_row, PROBE, replace=False))
+        patterns = self.patterns.take(rows)
+        windows = self.lo[rows, self._pad :], self.hi[rows, self._pad :]
+        own = CompiledQuadrature(self.data, self.grid, windows, patterns)._run(p)["ell"]
+        exact = CompiledQuadrature(self.data, self.grid.refined(), None, patterns)._run(p)["ell"]
+        return float(self.count[rows] @ (own - exact)) * self.count.sum() / self.count[rows].sum()
 
     def describe(self) -> str:
         """For the provenance."""
@@ -179,10 +186,27 @@ class CompiledQuadrature:
 
     def person_moments(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Posterior mean (person, factor) and covariance (person, factor, factor) of the scores."""
+        mean, covariance = self._moments(p)
+        return mean[self.patterns.inverse], covariance[self.patterns.inverse]
+
+    def _moments(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The same by row."""
         run = self._run(p)
-        first = run["first"][self._inverse]
-        second = run["second"][self._inverse]
-        return first, second - first[:, :, None] * first[:, None, :]
+        first = run["first"][:, self._pad :]
+        return first, run["second"][:, self._pad :, self._pad :] - first[:, :, None] * first[:, None, :]
+
+
+def _shares(n_row: int) -> list[slice]:
+    """Rows of each processor; all rows in one where they are few."""
+    workers = (os.cpu_count() or 1) if n_row >= MANY_ROWS else 1
+    ends = np.linspace(0, n_row, workers + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads of one process for the shares (a fork has none); the kernels release the interpreter lock."""
+    return ThreadPoolExecutor(os.cpu_count() or 1)
 
 
 def _kernels(family: ResponseFamily) -> tuple[Any, Any]:

@@ -53,25 +53,130 @@ def fill_weight(precision, nodes, sizes, weight):
 
 
 @jit
-def answer_sums(codes, start, factor, table, sizes, nodes, lo, hi, tilt, sums):
+def exponentiate(table, out):
+    """out = exp(table), both flat: one exponential a node of the table, none a person."""
+    for i in range(table.size):
+        out[i] = math.exp(table[i])
+
+
+@jit
+def latent_forward(mean, chol, design, precision, location, tilt, base):
+    """Precision P of the constructs (padded to three), and per row its location m, P m and -m'Pm/2.
+
+    Returns half the log-determinant of P.
+    """
+    n = chol.shape[0]
+    pad = 3 - n
+    inverse = np.zeros((n, n))
+    half = 0.0
+    for i in range(n):
+        half -= math.log(chol[i, i])
+        inverse[i, i] = 1.0 / chol[i, i]
+        for j in range(i):
+            s = 0.0
+            for k in range(j, i):
+                s -= chol[i, k] * inverse[k, j]
+            inverse[i, j] = s / chol[i, i]
+    for i in range(3):
+        for j in range(3):
+            precision[i, j] = 1.0 if i == j else 0.0
+    for i in range(n):
+        for j in range(n):
+            s = 0.0
+            for k in range(max(i, j), n):
+                s += inverse[k, i] * inverse[k, j]
+            precision[pad + i, pad + j] = s
+    for r in range(design.shape[0]):
+        square = 0.0
+        for i in range(n):
+            s = 0.0
+            for c in range(design.shape[1]):
+                s += mean[i, c] * design[r, c]
+            location[r, pad + i] = s
+        for i in range(n):
+            s = 0.0
+            for j in range(n):
+                s += precision[pad + i, pad + j] * location[r, pad + j]
+            tilt[r, pad + i] = s
+            square += s * location[r, pad + i]
+        base[r] = -0.5 * square
+    return half
+
+
+@jit
+def latent_reverse(chol, design, count, precision, location, first, second, d_mean, d_chol):
+    """Gradient with respect to the mean coefficients and the Cholesky factor, from posterior moments."""
+    n = chol.shape[0]
+    pad = 3 - n
+    scatter = np.zeros((n, n))
+    total = 0.0
+    for r in range(design.shape[0]):
+        total += count[r]
+        for i in range(n):
+            m, f = location[r, pad + i], first[r, pad + i]
+            pull = 0.0
+            for j in range(n):
+                mj, fj = location[r, pad + j], first[r, pad + j]
+                scatter[i, j] += count[r] * (second[r, pad + i, pad + j] - m * fj - f * mj + m * mj)
+                pull += precision[pad + i, pad + j] * (fj - mj)
+            pull *= count[r]
+            for c in range(design.shape[1]):
+                d_mean[i, c] += pull * design[r, c]
+    inner = np.ascontiguousarray(precision[pad:, pad:])
+    d_covariance = inner @ scatter @ inner - total * inner
+    d_chol[:, :] = d_covariance @ chol
+    for i in range(n):
+        for j in range(i + 1, n):
+            d_chol[i, j] = 0.0
+
+
+@jit
+def rescale(values):
+    """Divide by the largest value and return its logarithm; all-zero values are left alone."""
+    top = 0.0
+    for q in range(values.size):
+        top = max(top, values[q])
+    if not top > 0.0:
+        return -np.inf
+    for q in range(values.size):
+        values[q] /= top
+    return math.log(top)
+
+
+@jit
+def answer_products(codes, start, factor, prob, sizes, nodes, lo, hi, tilt, sums):
     """Likelihood of each factor's answers over the window, scaled; returns the log of the scale."""
+    shift = 0.0
     for d in range(3):
-        for q in range(lo[d], hi[d]):
-            sums[d, q] = tilt[d] * nodes[d, q]
+        a, b = lo[d], hi[d]
+        t = tilt[d]
+        # exp(t * node) over equally spaced nodes grows by a constant ratio; 1 at the larger end.
+        ratio = math.exp(-abs(t) * (nodes[d, a + 1] - nodes[d, a])) if b - a > 1 else 1.0
+        value = 1.0
+        if t > 0.0:
+            for q in range(b - 1, a - 1, -1):
+                sums[d, q] = value
+                value *= ratio
+            shift += t * nodes[d, b - 1]
+        else:
+            for q in range(a, b):
+                sums[d, q] = value
+                value *= ratio
+            shift += t * nodes[d, a]
+    used = 0
     for j in range(codes.size):
         if codes[j] >= 0:
             d = factor[j]
             at = start[j] + codes[j] * sizes[d]
-            for q in range(lo[d], hi[d]):
-                sums[d, q] += table[at + q]
-    shift = 0.0
+            column = prob[at + lo[d] : at + hi[d]]
+            product = sums[d, lo[d] : hi[d]]
+            for q in range(column.size):
+                product[q] *= column[q]
+            used += 1
+            if used % 8 == 0:  # before many small probabilities underflow
+                shift += rescale(product)
     for d in range(3):
-        top = sums[d, lo[d]]
-        for q in range(lo[d] + 1, hi[d]):
-            top = max(top, sums[d, q])
-        for q in range(lo[d], hi[d]):
-            sums[d, q] = math.exp(sums[d, q] - top)
-        shift += top
+        shift += rescale(sums[d, lo[d] : hi[d]])
     return shift
 
 
@@ -118,7 +223,7 @@ def contract(weight, sums, nodes, lo, hi, marginal, second):
 
 @jit
 def integrate(
-    codes, start, factor, table, sizes, nodes, lo, hi, tilt, count, weight, ell, counts, first, second
+    codes, start, factor, prob, sizes, nodes, lo, hi, tilt, count, weight, ell, counts, first, second
 ):
     """Log-likelihood of every row and, added up with multiplicities, the E-step.
 
@@ -128,8 +233,8 @@ def integrate(
         -1 where no answer was given.
     start, factor : int64 (item,)
         Offset of the item in the flat table; which dimension it loads on.
-    table, counts : float (sum of category x node,)
-        Log-probabilities; expected counts (output).
+    prob, counts : float (sum of category x node,)
+        Probabilities; expected counts (output).
     sizes : int64 (3,); nodes : float (3, most nodes)
     lo, hi : int64 (row, 3)
         Window of each person.
@@ -139,15 +244,15 @@ def integrate(
         How many persons a row stands for.
     weight : float (q0, q1, q2)
     ell : float (row,)
-        Output: log of the sum, without the terms that the caller adds.
+        On entry the terms that do not depend on the answers; the log of the sum is added.
     first : float (row, 3); second : float (row, 3, 3)
         Output: posterior means and second moments of the constructs.
     """
     sums, marginal = np.empty_like(nodes), np.empty_like(nodes)
     for i in range(codes.shape[0]):
-        shift = answer_sums(codes[i], start, factor, table, sizes, nodes, lo[i], hi[i], tilt[i], sums)
+        shift = answer_products(codes[i], start, factor, prob, sizes, nodes, lo[i], hi[i], tilt[i], sums)
         total = contract(weight, sums, nodes, lo[i], hi[i], marginal, second[i])
-        ell[i] = shift + math.log(total)
+        ell[i] += shift + math.log(total)
         for d in range(3):
             mean = square = 0.0
             for q in range(lo[i, d], hi[i, d]):
@@ -163,5 +268,7 @@ def integrate(
             if k >= 0:
                 d = factor[j]
                 at = start[j] + k * sizes[d]
-                for q in range(lo[i, d], hi[i, d]):
-                    counts[at + q] += marginal[d, q]
+                column = counts[at + lo[i, d] : at + hi[i, d]]
+                mass = marginal[d, lo[i, d] : hi[i, d]]
+                for q in range(column.size):
+                    column[q] += mass[q]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,9 +28,9 @@ class Block:
     values : ndarray, shape (person, item)
         Categorical: int8 codes 0..K-1, -1 where no answer. Continuous: float, z-scored, NaN missing.
     n_categories : int
-        K; 0 for continuous items.
-    labels : tuple of str
-        Label of each category.
+        K, the most that an item has; 0 for continuous items.
+    labels : tuple of tuple of str
+        Labels of the categories, turned as the codes are, item by item.
     centre, unit : ndarray, shape (item,)
         Mean and standard deviation that continuous items were z-scored with (0 and 1 for categorical).
     """
@@ -39,7 +39,7 @@ class Block:
     factor: int
     values: np.ndarray
     n_categories: int
-    labels: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
     centre: np.ndarray
     unit: np.ndarray
 
@@ -53,6 +53,13 @@ class Block:
         """Name of the item dimension of this block."""
         return f"item_{self.name}"
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of categories of every item, shape (item,); 0 for continuous items."""
+        if not self.n_categories:
+            return np.zeros(self.values.shape[1], dtype=int)
+        return np.array([len(labels) for labels in self.labels])
+
 
 class ResponseFamily(Protocol):
     """Turns person scores into log-probabilities (or log-densities) of answers.
@@ -63,7 +70,15 @@ class ResponseFamily(Protocol):
 
     name: str
     categorical: bool
-    roles: tuple[str, ...]
+    #: Measurement equation in plain text, with ``{item}`` and ``{name}`` (of the construct) to be filled in.
+    formula: str
+    #: Whom to cite.
+    reference: str
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Names of its parameters, in the order of the kernels' arguments."""
+        ...
 
     def rows(self, construct: Construct) -> list[ParameterRow]:
         """Rows of the parameter table, with default priors."""
@@ -74,7 +89,11 @@ class ResponseFamily(Protocol):
         ...
 
     def derived(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
-        """Reported quantities that follow from the parameters (thresholds ...)."""
+        """Quantities that follow from the parameters (thresholds ...)."""
+        ...
+
+    def kept(self, block: Block, p: dict[str, Any], xp: Any) -> dict[str, tuple[tuple[str, ...], Any]]:
+        """What of ``derived`` is kept with the draws: dimensions and values, by name."""
         ...
 
     def start(self, block: Block) -> dict[str, np.ndarray]:
@@ -95,6 +114,25 @@ class CompiledFamily(Protocol):
 
     #: ``forward(*roles, nodes, out)`` and ``reverse(*roles, nodes, counts, *gradients)``.
     kernels: tuple[Callable[..., Any], Callable[..., Any]]
+
+
+def unsuited(family: ResponseFamily, construct: Construct, sizes: Sequence[int]) -> SpecError | None:
+    """Why a family cannot take items with these numbers of categories, or None."""
+    own = getattr(family, "family", family)  # that of the items, where specific factors stand around it
+    most, least = getattr(own, "max_categories", None), getattr(own, "min_categories", 2)
+    who = f"family '{construct.family}' of '{construct.name}'"
+    advice = getattr(own, "advice", "Use family 'graded' for Likert items.")
+    if most is not None and max(sizes) > most:
+        return SpecError(f"{who} is for two categories; its items have {max(sizes)}", hint=advice)
+    if max(sizes) < least:
+        return SpecError(f"{who} needs items with at least {least} categories", hint=advice)
+    if getattr(own, "one_scale", False) and len(set(sizes)) > 1:
+        counts = ", ".join(map(str, sorted(set(sizes))))
+        return SpecError(
+            f"{who} shares its steps among the items, which have different numbers of categories: {counts}",
+            hint="Use 'graded' or 'partial_credit', or give other scales a construct of their own.",
+        )
+    return None
 
 
 def keying(block: Block) -> np.ndarray:

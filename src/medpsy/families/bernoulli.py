@@ -13,6 +13,12 @@ class Bernoulli(GradedResponse):
 
     name = "bernoulli"
     max_categories = 2
+    formula = "P({item} = 1) = logistic(slope * {name} - threshold)"
+    reference = (
+        "Birnbaum, A. (1968). Some latent trait models and their use in inferring an examinee's "
+        "ability. In Lord & Novick, Statistical theories of mental test scores (two-parameter "
+        "logistic model)"
+    )
 
 
 FAMILY = Bernoulli()

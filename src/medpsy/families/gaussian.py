@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.families.base import Block, keying
-from medpsy.families.graded import entry_priors
+from medpsy.families.categorical import entry_priors
 from medpsy.parameter import Parameter
 from medpsy.spec.model_spec import Construct
 from medpsy.spec.parameters import ParameterRow, ParameterTable
@@ -24,6 +24,11 @@ class Gaussian:
     name = "gaussian"
     categorical = False
     roles: tuple[str, ...] = ("loading", "intercept", "residual_sd")
+    formula = "{item} = intercept + loading * {name} + residual_sd * e, e ~ N(0, 1)"
+    reference = (
+        "Jöreskog, K. G. (1969). A general approach to confirmatory maximum likelihood factor "
+        "analysis. Psychometrika, 34, 183-202. doi:10.1007/BF02289343 (linear factor model)"
+    )
 
     def rows(self, construct: Construct) -> list[ParameterRow]:
         """Loading, intercept and residual rows of every item."""
@@ -80,6 +85,10 @@ class Gaussian:
         }
 
     def derived(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
+        """Nothing beyond the parameters."""
+        return {}
+
+    def kept(self, block: Block, p: dict[str, Any], xp: Any) -> dict[str, tuple[tuple[str, ...], Any]]:
         """Nothing beyond the parameters."""
         return {}
 

@@ -1,34 +1,39 @@
-"""NUTS on a whitened density through nutpie, one process per core.
+"""NUTS on a whitened density through nutpie.
 
-A Python callback holds the interpreter lock, so chains in threads would wait for one another; forked
-processes do not. Each chain has its own seed, so the draws do not depend on the number of processes.
+Where the density exists as one C function, the chains are threads of this process. Elsewhere it is called
+back in Python, which holds the interpreter lock, so that each chain gets a forked process of its own.
+Either way the draws depend on the seed alone, not on the number of cores.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from medpsy.errors import FitError
 from medpsy.inference.density import Density
 from medpsy.inference.mode import Mode
+from medpsy.inference.nutpie_run import Chain, run
+from medpsy.inference.workers import Line, forked, forks
+
+#: What is computed from a chain's draws (draw, size) in its own process, e.g. log-likelihood terms.
+After = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Unconstrained draws and what the sampler said about them.
+    """Unconstrained draws, what the sampler said about them, and what was computed from them.
 
-    ``u`` has shape (chain, draw, size); every entry of ``stats`` has shape (chain, draw).
+    ``u`` has shape (chain, draw, size); every entry of ``stats`` and ``more`` starts with (chain, draw).
+    ``interrupted`` says what an interruption left, or is empty.
     """
 
     u: np.ndarray
     stats: dict[str, np.ndarray]
+    more: dict[str, np.ndarray]
+    interrupted: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,8 @@ class Plan:
     target_accept: float
 
 
-#: Statistics kept, under the names that PyMC gives them.
-STATS = {
-    "diverging": "diverging",
-    "energy": "energy",
-    "step_size": "step_size",
-    "depth": "tree_depth",
-    "n_steps": "n_steps",
-    "mean_tree_accept": "acceptance_rate",
-    "logp": "lp",
-    "maxdepth_reached": "reached_max_treedepth",
-}
+#: Fewer draws than this in a chain are no result of an interrupted run.
+FEWEST = 20
 
 
 class _NoDensity(ValueError):
@@ -70,8 +66,11 @@ def sample(
     cores: int,
     target_accept: float = 0.8,
     progress: bool = True,
+    after: After | None = None,
 ) -> Draws:
     """Sample ``w`` where ``u = mode.u + mode.spread @ w``, from starts dispersed around the mode.
+
+    An interruption (Ctrl-C) keeps what was drawn: chains are cut to equal length, and the result says so.
 
     Parameters
     ----------
@@ -81,148 +80,143 @@ def sample(
         The same seed gives the same draws for any number of cores.
     target_accept : float
         Mean acceptance that the step size is tuned for.
+    after : callable, optional
+        Called with the draws (draw, size) of each chain in the chain's own process; what it returns is
+        stacked over chains into ``more``.
 
     Raises
     ------
     FitError
         A chain could not start, or its process died.
+    KeyboardInterrupt
+        Interrupted before any chain had 20 draws.
     """
-    seeds = [int(s.generate_state(1)[0]) for s in np.random.SeedSequence(seed).spawn(chains)]
+    import nutpie  # noqa: F401  (before processes fork, so that none of them imports it again)
+
     plan = Plan(draws, tune, target_accept)
+    line = Line("sampling", chains * (draws + tune), progress)
     workers = min(cores, chains)
-    if workers > 1 and "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin":
-        pieces = _forked(density, mode, plan, seeds, workers, progress)
-    else:
-        pieces = [_chain(density, mode, plan, one, None) for one in seeds]
-    w = np.stack([piece[0] for piece in pieces])
+    try:
+        made = _in_threads(density, mode, plan, chains, seed, workers, line)
+        if made is None:
+            made = _in_processes(density, mode, plan, chains, seed, workers, line)
+    finally:
+        line.close()
+    pieces, stopped = made
+    pieces, note = _kept(pieces, stopped, chains, draws)
+    u = np.stack([mode.u + w @ mode.spread.T for w, _ in pieces])
     stats = {name: np.stack([piece[1][name] for piece in pieces]) for name in pieces[0][1]}
-    return Draws(mode.u + w @ mode.spread.T, stats)
+    return Draws(u, stats, _computed(u, after, workers) if after else {}, note)
 
 
-def _chain(
-    density: Density, mode: Mode, plan: Plan, seed: int, counter: Any
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Run one chain; ``counter`` (if any) is raised by one per draw."""
-    import nutpie
+def _in_threads(
+    density: Density, mode: Mode, plan: Plan, chains: int, seed: int, workers: int, line: Line
+) -> tuple[list[Chain], bool] | None:
+    """All chains at once over the C function; None where there is none."""
+    from medpsy.inference import nutpie_native
+    from medpsy.inference.native import native
+
+    made = native(density, mode) if nutpie_native.available() else "this nutpie takes no C function"
+    if isinstance(made, str):
+        return None
+    return run(
+        nutpie_native.native_model(made), draws=plan.draws, tune=plan.tune, chains=chains, cores=workers,
+        seed=seed, target_accept=plan.target_accept, report=line.show, stop=lambda: False,
+    )  # fmt: skip
+
+
+def _in_processes(
+    density: Density, mode: Mode, plan: Plan, chains: int, seed: int, workers: int, line: Line
+) -> tuple[list[Chain], bool]:
+    """One chain after another, or each in a process, over the Python callback."""
+    seeds = [int(s.generate_state(1)[0]) for s in np.random.SeedSequence(seed).spawn(chains)]
+    model = _python_model(density, mode)
+
+    def work(number: int, state: Any) -> Any:
+        return run(
+            model, draws=plan.draws, tune=plan.tune, chains=1, cores=1, seed=seeds[number],
+            target_accept=plan.target_accept, report=state.report, stop=state.stop,
+        )  # fmt: skip
+
+    if workers > 1 and forks():
+        found, stopped = forked(work, chains, workers, line)
+    else:
+        found, stopped, state = [], False, _Local(line)
+        while len(found) < chains and not stopped:
+            found.append(work(len(found), state))
+            stopped = found[-1][1]
+            state.next()
+    return [one for part in found if part is not None for one in part[0]], stopped
+
+
+def _kept(pieces: list[Chain], stopped: bool, chains: int, draws: int) -> tuple[list[Chain], str]:
+    """All chains; after an interruption only those that got anywhere, cut to equal length, and a note."""
+    if not stopped:
+        return pieces, ""
+    pieces = [piece for piece in pieces if len(piece[0]) >= FEWEST]
+    if not pieces:
+        raise KeyboardInterrupt
+    length = min(len(w) for w, _ in pieces)
+    cut = sum(len(w) for w, _ in pieces) - length * len(pieces)
+    note = f"interrupted: {len(pieces)} of {chains} chains with {length} of {draws} draws each are kept" + (
+        f", {cut} draws of longer chains left out" if cut else ""
+    )
+    return [(w[:length], {k: v[:length] for k, v in stats.items()}) for w, stats in pieces], note
+
+
+def _computed(u: np.ndarray, after: After, workers: int) -> dict[str, np.ndarray]:
+    """What ``after`` computes from every chain (chain, draw, size), stacked over chains."""
+    if workers > 1 and forks():
+        parts, stopped = forked(lambda number, _: after(u[number]), len(u), workers, Line("", 1, False))
+        if stopped:
+            raise KeyboardInterrupt
+    else:
+        parts = [after(one) for one in u]
+    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+
+
+class _Local:
+    """State of a chain that runs in this process."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.before = (0, 0)
+        self.now = (0, 0)
+
+    def report(self, done: int, divergences: int) -> None:
+        """Remember progress and show it."""
+        self.now = (self.before[0] + done, self.before[1] + divergences)
+        self.line.show(*self.now)
+
+    def stop(self) -> bool:
+        """Never asked to stop from outside; Ctrl-C arrives as an exception."""
+        return False
+
+    def next(self) -> None:
+        """The chain is over."""
+        self.before = self.now
+
+
+def _python_model(density: Density, mode: Mode) -> Any:
+    """The whitened density as a Python callback."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
     def make_logp() -> Any:
         def logp(w: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = density.value_and_gradient(mode.u + mode.spread @ w)
             if not np.isfinite(value):
-                raise _NoDensity
-            return value, mode.spread.T @ gradient
+                raise _NoDensity("the log-density is not finite")
+            return value, gradient @ mode.spread
 
         return logp
 
-    def make_expand(seed1: int, seed2: int, chain: int) -> Any:
-        def expand(w: np.ndarray) -> dict[str, np.ndarray]:
-            if counter is not None:
-                counter.value += 1
-            return {"w": w}
-
-        return expand
+    def make_expand(*_seeds: int) -> Any:
+        return lambda w: {"w": w}
 
     def start(chain_seed: int) -> np.ndarray:
         return np.random.default_rng(chain_seed).normal(0.0, 1.0, density.size)
 
-    model = from_pyfunc(
+    return from_pyfunc(
         density.size, make_logp, make_expand, [np.dtype("float64")], [(density.size,)], ["w"],
         make_initial_point_fn=start,
     )  # fmt: skip
-    try:
-        trace = nutpie.sample(
-            model, draws=plan.draws, tune=plan.tune, chains=1, cores=1, seed=seed,
-            progress_bar=False, target_accept=plan.target_accept, save_warmup=False,
-        )  # fmt: skip
-    except RuntimeError as error:
-        raise FitError(
-            f"sampling could not start: {error}", hint="Check the priors, or use route='pymc'."
-        ) from error
-    stats = trace["sample_stats"]
-    kept = {new: stats[old].to_numpy()[0] for old, new in STATS.items() if old in stats}
-    return trace["posterior"]["w"].to_numpy()[0], kept
-
-
-def _forked(
-    density: Density, mode: Mode, plan: Plan, seeds: list[int], workers: int, progress: bool
-) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """Run the chains in forked processes and collect them in order."""
-    context = multiprocessing.get_context("fork")
-    counters = [context.Value("q", 0, lock=False) for _ in seeds]
-    total = len(seeds) * (plan.draws + plan.tune)
-    waiting = list(enumerate(seeds))
-    running: dict[int, tuple[Any, Any]] = {}
-    done: dict[int, Any] = {}
-    bar = _Bar(total, progress)
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                number, seed = waiting.pop(0)
-                ours, theirs = context.Pipe(duplex=False)
-                arguments = (theirs, density, mode, plan, seed, counters[number])
-                process = context.Process(target=_work, args=arguments, daemon=True)
-                process.start()
-                theirs.close()
-                running[number] = (process, ours)
-            for number, (process, pipe) in list(running.items()):
-                if pipe.poll(0.05):
-                    done[number] = _receive(pipe, process, number)
-                    process.join()
-                    del running[number]
-            bar.show(sum(counter.value for counter in counters))
-    finally:
-        for process, _ in running.values():
-            process.terminate()
-        bar.close()
-    return [done[number] for number in range(len(seeds))]
-
-
-def _work(pipe: Any, density: Density, mode: Mode, plan: Plan, seed: int, counter: Any) -> None:
-    """Body of a forked process: send the chain, or the message of what went wrong."""
-    try:
-        pipe.send(_chain(density, mode, plan, seed, counter))
-    except FitError as error:
-        pipe.send(error.message)
-    finally:
-        pipe.close()
-
-
-def _receive(pipe: Any, process: Any, number: int) -> Any:
-    """What a process sent, or a FitError that says how it ended."""
-    try:
-        piece = pipe.recv()
-    except EOFError:
-        process.join()
-        raise FitError(
-            f"the process of chain {number + 1} died (exit code {process.exitcode})",
-            hint="It may have run out of memory; try cores=1.",
-        ) from None
-    if isinstance(piece, str):
-        raise FitError(piece, hint="Check the priors, or use route='pymc'.")
-    return piece
-
-
-class _Bar:
-    """One line on a terminal: share of the draws and the time left. Silent elsewhere."""
-
-    def __init__(self, total: int, wanted: bool) -> None:
-        self.total = total
-        self.live = wanted and sys.stderr.isatty() and not os.environ.get("CI")
-        self.start = time.perf_counter()
-
-    def show(self, done: int) -> None:
-        """Redraw the line."""
-        if not self.live or done == 0:
-            return
-        share = min(done / self.total, 1.0)
-        left = (time.perf_counter() - self.start) * (1 - share) / share
-        filled = int(30 * share)
-        sys.stderr.write(f"\rsampling [{'#' * filled}{'.' * (30 - filled)}] {share:4.0%}, {left:.0f} s left ")
-        sys.stderr.flush()
-
-    def close(self) -> None:
-        """Clear the line."""
-        if self.live:
-            sys.stderr.write("\r" + " " * 70 + "\r")
-            sys.stderr.flush()

@@ -12,7 +12,7 @@ from medpsy.bind import ModelData, local
 from medpsy.dims import ANSWERS, FACTOR, PERSON
 from medpsy.engines.base import LikelihoodEngine
 from medpsy.inference.tensor_ops import Tensor
-from medpsy.parameter import Group, Parameter
+from medpsy.parameter import NEVER, Group, Parameter
 from medpsy.spec.expressions import parse_expression
 
 
@@ -61,25 +61,39 @@ def _coords(data: ModelData) -> dict[str, Any]:
 
 
 def _variable(parameter: Parameter) -> Any:
-    """One random variable, or several joined when the entries have different kinds of prior."""
-    if parameter.event == "simplex":
-        c = np.array([prior.args[0] for prior in parameter.priors])
-        return pm.Dirichlet(
-            parameter.name, np.repeat(c[:, None], parameter.shape[1], axis=1), dims=parameter.dims
-        )
+    """One random variable, or several joined when entries differ in kind of prior or number of categories."""
     if parameter.event == "correlation":
         return pm.LKJCorr(parameter.name, n=parameter.shape[0], eta=parameter.priors[0].args[0])
     groups = parameter.groups()
-    if len(groups) == 1:
-        return _scalars(groups[0], dims=parameter.dims)
-    pieces = [_scalars(group, shape=len(group.index)) for group in groups]
-    order = np.argsort(np.concatenate([group.index for group in groups]))
-    return pm.Deterministic(parameter.name, pt.concatenate(pieces)[order], dims=parameter.dims)
+    if parameter.event == "simplex":
+        if len(groups) == 1:
+            return _simplexes(groups[0], dims=parameter.dims)
+        pieces = [_padded(_simplexes(group), group, parameter.shape[1]) for group in groups]
+        order = np.argsort(np.concatenate([group.index for group in groups]))
+        return pm.Deterministic(parameter.name, pt.concatenate(pieces)[order], dims=parameter.dims)
+    if len(groups) == 1 and parameter.exists.all():
+        return _scalars(groups[0], parameter.shape, dims=parameter.dims)
+    pieces = [_scalars(group, (len(group.index),)) for group in groups]
+    where = np.concatenate([group.index for group in groups])
+    flat = pt.zeros(int(np.prod(parameter.shape)))[where].set(pt.concatenate(pieces))
+    return pm.Deterministic(parameter.name, flat.reshape(parameter.shape), dims=parameter.dims)
 
 
-def _scalars(group: Group, **where: Any) -> Any:
-    """A vector of scalars with one kind of prior."""
-    a = group.args.T
+def _simplexes(group: Group, **where: Any) -> Any:
+    """Probabilities (entry, category) of items with equally many categories."""
+    return pm.Dirichlet(group.name, np.repeat(group.args[:, :1], group.length, axis=1), **where)
+
+
+def _padded(value: Any, group: Group, width: int) -> Any:
+    """Add the categories that items with fewer of them do not have."""
+    rest = np.full((len(group.index), width - group.length), NEVER)
+    return pt.concatenate([value, pt.as_tensor(rest)], axis=1)
+
+
+def _scalars(group: Group, shape: tuple[int, ...], **where: Any) -> Any:
+    """An array of scalars with one kind of prior."""
+    a = [column.reshape(shape) for column in group.args.T]
+    where = where or {"shape": shape}
     make = {
         "Normal": lambda: pm.Normal(group.name, a[0], a[1], **where),
         "StudentT": lambda: pm.StudentT(group.name, nu=a[0], mu=a[1], sigma=a[2], **where),
@@ -88,6 +102,7 @@ def _scalars(group: Group, **where: Any) -> Any:
         "HalfStudentT": lambda: pm.HalfStudentT(group.name, nu=a[0], sigma=a[1], **where),
         "Exponential": lambda: pm.Exponential(group.name, lam=a[0], **where),
         "Gamma": lambda: pm.Gamma(group.name, alpha=a[0], beta=a[1], **where),
+        "Beta": lambda: pm.Beta(group.name, alpha=a[0], beta=a[1], **where),
     }
     return make[group.kind]()
 
@@ -95,16 +110,17 @@ def _scalars(group: Group, **where: Any) -> Any:
 def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
     """Thresholds, correlations, paths and defined effects (construct sds; z-scored observed variables)."""
     for block in data.blocks:
-        derived = data.model.families[block.name].derived(local(data, block, p), Tensor)
-        if "threshold" in derived:
-            pm.Deterministic(
-                f"threshold_{block.name}", derived["threshold"], dims=(block.item_dim, f"step_{block.name}")
-            )
+        kept = data.model.families[block.name].kept(block, local(data, block, p), Tensor)
+        for name, (dims, value) in kept.items():
+            pm.Deterministic(f"{name}_{block.name}", value, dims=dims)
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = p[parameter.name]
             name = parameter.name.replace("correlation_chol", "correlation")
             pm.Deterministic(name, chol @ chol.T, dims=parameter.dims)
+    more = getattr(data.model.structure, "derived", None)
+    for name, (dims, value) in more(p, data.layout, Tensor).items() if more is not None else ():
+        pm.Deterministic(name, value, dims=dims)
     values = data.model.structure.coefficients(p, data.layout, Tensor)
     if values is None:
         return

@@ -28,7 +28,7 @@ def run(
     data: ModelData,
     engine: LikelihoodEngine,
     *,
-    draws: int,
+    draws: int | None,
     tune: int | None,
     chains: int,
     seed: int,
@@ -53,7 +53,7 @@ def run(
     settings = engine.settings(data, nodes)
     started = time.perf_counter()
     model = build(data, engine, settings)
-    warm_up, accept = tune or 1000, target_accept or 0.9
+    draws, warm_up, accept = draws or 1000, tune or 1000, target_accept or 0.9
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

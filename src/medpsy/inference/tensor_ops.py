@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytensor.tensor as pt
 
 
@@ -14,6 +15,12 @@ class Tensor:
     log = staticmethod(pt.log)
     log1p = staticmethod(pt.log1p)
     sqrt = staticmethod(pt.sqrt)
+    sinh = staticmethod(pt.sinh)
+    arcsinh = staticmethod(pt.arcsinh)
+    absolute = staticmethod(pt.abs)
+    minimum = staticmethod(pt.minimum)
+    maximum = staticmethod(pt.maximum)
+    where = staticmethod(pt.where)
     concatenate = staticmethod(pt.concatenate)
     stack = staticmethod(pt.stack)
     swapaxes = staticmethod(pt.swapaxes)
@@ -21,6 +28,14 @@ class Tensor:
     softplus = staticmethod(pt.softplus)
     log1mexp = staticmethod(pt.log1mexp)
     constant = staticmethod(pt.as_tensor)
+
+    @staticmethod
+    def log_ndtr(x: Any) -> Any:
+        """Logarithm of the standard normal distribution function."""
+        # Each branch sees arguments from its own side, so that neither yields a NaN where it is not taken.
+        left, right = pt.minimum(x, -1.0), pt.maximum(x, -1.0)
+        tail = pt.log(0.5 * pt.erfcx(-left / np.sqrt(2.0))) - 0.5 * left**2
+        return pt.where(x < -1.0, tail, pt.log1p(-0.5 * pt.erfc(right / np.sqrt(2.0))))
 
     @staticmethod
     def sum(x: Any, axis: int = -1) -> Any:

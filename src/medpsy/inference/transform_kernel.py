@@ -16,7 +16,9 @@ def scalars(u, kinds, args, where, values, gradient):
     for i in range(kinds.size):
         kind, x = kinds[i], u[i]
         values[where[i]] = x
-        if kind >= 2:
+        if kind == 7:
+            values[where[i]] = 1.0 / (1.0 + math.exp(-x))
+        elif kind >= 2:
             values[where[i]] = math.exp(x)
         if kind == 0 or kind == 2:
             z = (x - args[i, 0]) / args[i, 1]
@@ -40,10 +42,15 @@ def scalars(u, kinds, args, where, values, gradient):
             r = args[i, 0] * math.exp(x)
             total += x - r
             gradient[i] = 1.0 - r
-        else:
+        elif kind == 6:
             r = args[i, 1] * math.exp(x)
             total += args[i, 0] * x - r
             gradient[i] = args[i, 0] - r
+        else:
+            a, b = args[i, 0], args[i, 1]
+            below = -math.log1p(math.exp(-abs(x)))
+            total += a * (below + min(x, 0.0)) + b * (below - max(x, 0.0))
+            gradient[i] = a - (a + b) / (1.0 + math.exp(-x))
     return total
 
 

@@ -1,8 +1,8 @@
 """Unconstrained coordinates of the free parameters: values, log-prior with Jacobian, and the reverse.
 
-Coordinates are those of the PyMC model (log for positive entries, centred log-ratios for simplexes,
-row-normalised triangles for correlation Cholesky factors), so that both routes can be compared point by
-point. Additive constants are dropped.
+Coordinates are those of the PyMC model (log for positive entries, log-odds for those between 0 and 1,
+centred log-ratios for simplexes, row-normalised triangles for correlation Cholesky factors), so that both
+routes can be compared point by point. Additive constants are dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from medpsy.inference.transform_kernel import (
 )
 from medpsy.parameter import Parameter
 
-KINDS = ("Normal", "StudentT", "LogNormal", "HalfNormal", "HalfStudentT", "Exponential", "Gamma")
+KINDS = ("Normal", "StudentT", "LogNormal", "HalfNormal", "HalfStudentT", "Exponential", "Gamma", "Beta")
+SUFFIX = {"real": "", "positive": "_log__", "unit": "_logodds__"}
 
 
 @dataclass(frozen=True)
@@ -51,26 +52,29 @@ class Unconstrained:
         offset = 0
         self._span: dict[str, slice] = {}
         for p in self.scalars:
-            self._span[p.name] = slice(offset, offset + p.shape[0])
-            for group in p.groups():
-                size = len(group.index)
-                suffix = "_log__" if group.support == "positive" else ""
-                self.slots.append(Slot(group.name + suffix, at, at + size, (size,)))
-                kinds += [KINDS.index(group.kind)] * size
+            size = int(np.prod(p.shape))
+            self._span[p.name] = slice(offset, offset + size)
+            groups = p.groups()
+            for group in groups:
+                count = len(group.index)
+                # A variable that is the whole parameter keeps its shape.
+                shape = p.shape if len(groups) == 1 and count == size else (count,)
+                self.slots.append(Slot(group.name + SUFFIX[group.support], at, at + count, shape))
+                kinds += [KINDS.index(group.kind)] * count
                 args += [[*row, *[0.0] * (3 - len(row))] for row in group.args]
                 where += (offset + group.index).tolist()
-                at += size
-            offset += p.shape[0]
+                at += count
+            offset += size
         self.n_scalar = at
         self._kinds = np.array(kinds, dtype=np.int64)
         self._args = np.array(args, dtype=float).reshape(at, 3)
         #: Position of each scalar coordinate among the concatenated parameters.
         self._where = np.array(where, dtype=np.int64)
         for p in self.simplexes:
-            rows, cols = p.shape
-            size = rows * (cols - 1)
-            self.slots.append(Slot(p.name + "_simplex__", at, at + size, (rows, cols - 1)))
-            at += size
+            for group in p.groups():
+                shape = (len(group.index), group.length - 1)
+                self.slots.append(Slot(group.name + "_simplex__", at, at + shape[0] * shape[1], shape))
+                at += shape[0] * shape[1]
         for p in self.correlations:
             n = p.shape[0]
             size = n * (n - 1) // 2
@@ -78,9 +82,10 @@ class Unconstrained:
             at += size
         self.size = at
         self._slots = {slot.name: slot for slot in self.slots}
-        self._log_scale = self._kinds >= 2
-        #: Positions of positive entries among the concatenated parameters.
-        self._positive = self._where[self._log_scale]
+        self._unit_scale = self._kinds == KINDS.index("Beta")
+        self._log_scale = (self._kinds >= 2) & ~self._unit_scale
+        #: Positions of positive entries, and of those between 0 and 1, among the concatenated parameters.
+        self._positive, self._unit = self._where[self._log_scale], self._where[self._unit_scale]
         self._lay_out_flat(offset)
 
     def _lay_out_flat(self, offset: int) -> None:
@@ -89,13 +94,16 @@ class Unconstrained:
         spans, concentrations = [], []
         for p in self.simplexes:
             rows, cols = p.shape
-            slot = self._slot(p.name + "_simplex__")
-            for row in range(rows):
-                spans.append([slot.start + row * (cols - 1), offset + row * cols, cols])
-                concentrations.append(p.priors[row].args[0])
+            for group in p.groups():
+                start = self._slot(group.name + "_simplex__").start
+                for i, row in enumerate(group.index):
+                    spans.append([start + i * (group.length - 1), offset + row * cols, group.length])
+                concentrations += group.args[:, 0].tolist()
             self._flat.append((p, slice(offset, offset + rows * cols)))
             offset += rows * cols
-        self._flat_size = offset
+        self._template = np.zeros(offset)
+        for p, span in self._flat:
+            self._template[span] = p.fill
         self._spans = np.array(spans, dtype=np.int64).reshape(-1, 3)
         self._concentrations = np.array(concentrations, dtype=float)
         self._triangles = [
@@ -111,17 +119,20 @@ class Unconstrained:
         lead = u.shape[:-1]
         out: dict[str, np.ndarray] = {}
         raw = u[..., : self.n_scalar]
-        flat = np.empty((*lead, self.n_scalar))
+        flat = np.zeros((*lead, max((span.stop for span in self._span.values()), default=0)))
         flat[..., self._where] = raw
         flat[..., self._positive] = np.exp(flat[..., self._positive])
+        flat[..., self._unit] = 1.0 / (1.0 + np.exp(-flat[..., self._unit]))
         for p in self.scalars:
-            out[p.name] = flat[..., self._span[p.name]]
+            out[p.name] = flat[..., self._span[p.name]].reshape(*lead, *p.shape)
         for p in self.simplexes:
-            slot = self._slot(p.name + "_simplex__")
-            y = u[..., slot.start : slot.stop].reshape(*lead, *slot.shape)
-            full = np.concatenate([y, -y.sum(-1, keepdims=True)], axis=-1)
-            full = np.exp(full - full.max(-1, keepdims=True))
-            out[p.name] = full / full.sum(-1, keepdims=True)
+            out[p.name] = np.full((*lead, *p.shape), p.fill)
+            for group in p.groups():
+                slot = self._slot(group.name + "_simplex__")
+                y = u[..., slot.start : slot.stop].reshape(*lead, *slot.shape)
+                full = np.concatenate([y, -y.sum(-1, keepdims=True)], axis=-1)
+                full = np.exp(full - full.max(-1, keepdims=True))
+                out[p.name][..., group.index, : group.length] = full / full.sum(-1, keepdims=True)
         for p in self.correlations:
             slot = self._slot(p.name + "_cholesky_corr__")
             out[p.name] = correlation_factor(u[..., slot.start : slot.stop], p.shape[0])
@@ -130,7 +141,7 @@ class Unconstrained:
     def point(self, u: np.ndarray) -> tuple[dict[str, np.ndarray], float, np.ndarray]:
         """Named values at one point (size,), the log-prior with Jacobian there, and its gradient."""
         gradient = np.zeros(self.size)
-        flat = np.empty(self._flat_size)
+        flat = self._template.copy()
         total = scalars(u, self._kinds, self._args, self._where, flat, gradient)
         total += simplexes(u, self._spans, self._concentrations, flat, gradient)
         values = {p.name: flat[span].reshape(p.shape) for p, span in self._flat}
@@ -149,11 +160,12 @@ class Unconstrained:
         self, values: dict[str, np.ndarray], d: dict[str, np.ndarray], gradient: np.ndarray
     ) -> None:
         """Add to ``gradient`` that with respect to ``u``, given it with respect to the named values."""
-        flat, d_flat = np.empty(self._flat_size), np.empty(self._flat_size)
+        flat, d_flat = np.empty(self._template.size), np.empty(self._template.size)
         for p, span in self._flat:
             flat[span] = values[p.name].ravel()
             d_flat[span] = d[p.name].ravel()
         d_flat[self._positive] *= flat[self._positive]
+        d_flat[self._unit] *= flat[self._unit] * (1.0 - flat[self._unit])
         gradient[: self.n_scalar] += d_flat[self._where]
         simplexes_reverse(self._spans, flat, d_flat, gradient)
         for p, place in self._triangles:
@@ -186,14 +198,17 @@ def unconstrain_start(parameters: tuple[Parameter, ...], start: dict[str, np.nda
     """Coordinates of named values: the inverse of `Unconstrained.constrain`, for starting points."""
     space = Unconstrained(parameters)
     u = np.zeros(space.size)
-    flat = np.concatenate([start[p.name] for p in space.scalars]) if space.scalars else np.zeros(0)
+    flat = np.concatenate([start[p.name].ravel() for p in space.scalars]) if space.scalars else np.zeros(0)
     value = flat[space._where]
     u[: space.n_scalar] = value
     u[: space.n_scalar][space._log_scale] = np.log(value[space._log_scale])
+    inside = value[space._unit_scale]
+    u[: space.n_scalar][space._unit_scale] = np.log(inside) - np.log1p(-inside)
     for p in space.simplexes:
-        slot = space._slot(p.name + "_simplex__")
-        logs = np.log(start[p.name])
-        u[slot.start : slot.stop] = (logs - logs.mean(-1, keepdims=True))[:, :-1].ravel()
+        for group in p.groups():
+            slot = space._slot(group.name + "_simplex__")
+            logs = np.log(start[p.name][group.index, : group.length])
+            u[slot.start : slot.stop] = (logs - logs.mean(-1, keepdims=True))[:, :-1].ravel()
     for p in space.correlations:
         slot = space._slot(p.name + "_cholesky_corr__")
         chol = start[p.name]

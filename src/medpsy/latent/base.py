@@ -26,20 +26,25 @@ from medpsy.spec.parameters import ParameterRow, ParameterTable
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the design: a number (z-scored) or one level of a category (centred indicator).
+    """One column of the design: a number (z-scored), one level of a category (centred indicator), a product.
 
-    ``unit`` is the sd a number was divided by (1 for an indicator).
+    ``unit`` is the sd a number was divided by (1 for an indicator); a product has the mean of the raw product,
+    the product of the units, and the names of its ``factors``.
     """
 
     name: str
     variable: str
     centre: float = 0.0
     unit: float = 1.0
+    factors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One number of the path table: a path, or one level of a path from a category."""
+    """One number of the path table: a path, or one level of a path from a category.
+
+    ``by`` is the design column that the effect of a construct changes with, where it does.
+    """
 
     name: str
     target: int
@@ -47,6 +52,7 @@ class Coefficient:
     from_column: bool
     label: str | None
     path: Path
+    by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ class Layout:
         Sd that observed nodes were z-scored with; 1 for constructs and binary variables.
     covariance : ndarray, shape (1 + column, 1 + column)
         Sample covariance of the design rows.
+    centre : ndarray, shape (node,)
+        Mean that observed nodes were z-scored with; 0 for constructs and binary variables.
+    at : ndarray, shape (moderated coefficient,), optional
+        Values of the columns that effects of constructs change with, where all persons have the same; their
+        means (0) unless given.
     """
 
     nodes: tuple[str, ...]
@@ -81,6 +92,8 @@ class Layout:
     cliques: tuple[tuple[int, ...], ...]
     unit: np.ndarray
     covariance: np.ndarray
+    centre: np.ndarray
+    at: np.ndarray | None = None
 
     @cached_property
     def factors(self) -> np.ndarray:
@@ -89,8 +102,28 @@ class Layout:
 
     @cached_property
     def inner(self) -> np.ndarray:
-        """Positions of the coefficients between nodes."""
-        return np.array([i for i, c in enumerate(self.coefficients) if not c.from_column], dtype=int)
+        """Positions of the coefficients between nodes that are the same for everybody."""
+        held = [i for i, c in enumerate(self.coefficients) if not c.from_column and c.by is None]
+        return np.array(held, dtype=int)
+
+    @cached_property
+    def moderated(self) -> np.ndarray:
+        """Positions of the coefficients by which effects of constructs change with a design column."""
+        return np.array([i for i, c in enumerate(self.coefficients) if c.by is not None], dtype=int)
+
+    def factors_of(self, c: Coefficient) -> tuple[str, ...]:
+        """Names of the columns and nodes that a coefficient multiplies."""
+        if not c.from_column:
+            return (self.nodes[c.source],) if c.by is None else (self.nodes[c.source], *self._parts(c.by))
+        return self._parts(c.source)
+
+    def term(self, c: Coefficient) -> str:
+        """What stands right of ``~``, levels named: ``x``, ``sex[m]``, ``x:sex[m]``."""
+        return ":".join(self.factors_of(c))
+
+    def _parts(self, column: int) -> tuple[str, ...]:
+        found = self.columns[column - 1]
+        return found.factors or (found.name,)
 
     @cached_property
     def outer(self) -> np.ndarray:

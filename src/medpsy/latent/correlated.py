@@ -40,7 +40,7 @@ class CorrelatedStructure:
             prior = parse_prior("LKJ(2)")
             rows.append(ParameterRow("Correlations", names, "~~", names, None, "correlation", prior))
         for path in paths:
-            if path.source in nodes:
+            if path.source in nodes and not path.by:
                 rows.append(
                     ParameterRow(
                         "Paths",
@@ -58,7 +58,7 @@ class CorrelatedStructure:
                 prior = parse_prior("Normal(0, 1)")
                 rows.append(
                     ParameterRow(
-                        "Covariates", path.target, "~", path.source, path.label, f"path.{path.key}", prior
+                        "Covariates", path.target, "~", path.term, path.label, f"path.{path.key}", prior
                     )
                 )
         return rows

@@ -30,11 +30,11 @@ class PathStructure:
     def rows(self, paths: tuple[Path, ...], layout: Any) -> list[ParameterRow]:
         """One row per path, per observed variable, and one for the correlations if there are any."""
         rows = []
-        covariates = {path.source for path in paths} - set(layout.nodes)
+        covariates = {path.source for path in paths if not path.by} - set(layout.nodes)
         for path in paths:
             prior = parse_prior("Normal(0, 1)" if path.source in covariates else "Normal(0, 0.5)")
             rows.append(
-                ParameterRow("Paths", path.target, "~", path.source, path.label, f"path.{path.key}", prior)
+                ParameterRow("Paths", path.target, "~", path.term, path.label, f"path.{path.key}", prior)
             )
         for name, family in zip(layout.nodes, layout.families, strict=True):
             if family != "latent":
@@ -71,6 +71,11 @@ class PathStructure:
         observed, gaussian = _observed(layout), _gaussian(layout)
         path = p["path"] if layout.coefficients else xp.zeros((0,))
         b = xp.place((size, size), *layout.inner_cells, path[..., layout.inner])
+        if layout.at is not None:
+            for i, value in zip(layout.moderated, layout.at, strict=True):
+                c = layout.coefficients[i]
+                own = path[..., np.array([i])] * float(value)
+                b = b + xp.place((size, size), np.array([c.target]), np.array([c.source]), own)
         rows, cols = layout.outer_cells
         g_values, g_rows, g_cols = [path[..., layout.outer]], [rows], [cols]
         if observed.size:
@@ -96,6 +101,10 @@ class PathStructure:
         if layout.coefficients:
             grad = np.zeros(len(layout.coefficients))
             grad[layout.inner] = d.b[layout.inner_cells]
+            if layout.at is not None:
+                for i, value in zip(layout.moderated, layout.at, strict=True):
+                    c = layout.coefficients[i]
+                    grad[i] = d.b[c.target, c.source] * value
             grad[layout.outer] = d.g[layout.outer_cells]
             out["path"] = grad
         if _observed(layout).size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -16,6 +16,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from medpsy.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Width of a figure in inches: the text width of an A4 page.
 WIDTH = 6.6
@@ -115,6 +118,15 @@ def need(table: pd.DataFrame, columns: Iterable[str], *, figure: str) -> None:
             )
     if table.empty:
         raise DataError(f"{figure}: the table has no rows", hint="There is nothing to draw; leave it out.")
+
+
+def need_variable(data: xr.Dataset, name: str, dims: Sequence[str], *, figure: str) -> None:
+    """Raise DataError unless ``data`` has a variable ``name`` with these dimensions, in this order."""
+    if name not in data or tuple(data[name].dims) != tuple(dims):
+        raise DataError(
+            f"{figure}: no '{name}' with dimensions {', '.join(dims)}",
+            hint="Pass the Dataset of one construct as the fit returns it.",
+        )
 
 
 def groups_of(table: pd.DataFrame) -> list[tuple[str, list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from medpsy.classical.describe import asked_order
 from medpsy.errors import SpecError, nearest
 from medpsy.families.base import Block
 from medpsy.ops import Numpy
+from medpsy.posterior.by_group import view
 from medpsy.posterior.draws import at, population, thinned
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.result import Result
@@ -23,7 +25,12 @@ DRAWS, REACH = 400, 4.0
 
 
 def category_curves(
-    result: Result, construct: str, *, interval: float = 0.95, points: int = 121
+    result: Result,
+    construct: str,
+    *,
+    interval: float = 0.95,
+    points: int = 121,
+    group: str | None = None,
 ) -> xr.Dataset:
     """Probability of each answer to each item of a construct.
 
@@ -34,12 +41,15 @@ def category_curves(
         Name of a construct with categorical items.
     interval, points : float, int
         Posterior mass of the equal-tailed band; number of values of the construct, from -4 to 4 sds.
+    group : str, optional
+        In a model with groups, whose curves; those of the reference group (the first one) by default.
 
     Returns
     -------
     xarray.Dataset
         ``probability`` (item, category, theta, bound): bound is lower, mean, upper over at most 400 evenly
-        spaced draws; category in the order of the file's codes, also for turned items; theta in sds of the
+        spaced draws, NaN for categories that an item does not have; category in the order of the file's
+        codes, also for turned items; theta in sds of the
         construct over the persons (covariates included), zero at their mean. Attributes ``construct`` and
         ``labels``, one label per category.
 
@@ -51,6 +61,9 @@ def category_curves(
     import xarray as xr
 
     check_interval(interval)
+    if result.data.groups is not None:
+        groups = result.data.groups
+        result = view(result, group if group is not None else groups.levels[max(groups.reference, 0)])
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 2:
         raise SpecError(f"points = {points!r} draw no curve", hint="Ask for at least 2, better 121.")
     block = categorical_block(result, construct)
@@ -70,6 +83,8 @@ def category_curves(
     )
     items = block.construct.items
     table = np.take_along_axis(table, asked_order(result.survey, items)[:, :, None, None], axis=1)
+    # Categories that an item does not have, where others of its construct have them.
+    table[np.arange(block.n_categories) >= block.sizes[:, None]] = np.nan
     lower, upper = bounds(table, interval)
     values = np.stack([lower, table.mean(axis=-1), upper], axis=-1)
     return xr.Dataset(
@@ -101,4 +116,7 @@ def category_labels(result: Result, block: Block) -> list[str]:
     """Labels in the order of the file's codes; where modules word them differently, all wordings."""
     instrument = result.survey.instrument
     worded = [instrument.module_of(item).labels for item in block.construct.items]
-    return [" / ".join(dict.fromkeys(labels)) for labels in zip(*worded, strict=True)]
+    return [
+        " / ".join(dict.fromkeys(label for label in labels if label))
+        for labels in zip_longest(*worded, fillvalue="")
+    ]

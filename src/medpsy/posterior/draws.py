@@ -71,6 +71,13 @@ def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, n
     spread : ndarray, shape (draw, factor)
         Their sd given the covariates.
     """
+    if data.cells is not None:
+        # Paths differ between the cells; so do the spreads, of which the root mean square is given.
+        share = np.array([part.n_person for part in data.cells.parts]) / data.n_person
+        made = [population(part, p) for part in data.cells.parts]
+        spread = np.sqrt(sum(s * own[2] ** 2 for s, own in zip(share, made, strict=True)))
+        weight = np.concatenate([s * own[0] for s, own in zip(share, made, strict=True)])
+        return weight, np.concatenate([own[1] for own in made], axis=1), spread
     rows, count = np.unique(data.design, axis=0, return_counts=True)
     equations = data.model.structure.equations(p, data.layout, Numpy)
     mean, chol = system(equations, data.layout, Numpy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from medpsy.posterior.by_group import each_group, views
 from medpsy.posterior.draws import STANDARDISED, group
 from medpsy.posterior.intervals import bounds, check_interval, check_rope, direction, rope_share
 from medpsy.posterior.quantities import Quantity, quantities
@@ -19,6 +20,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@each_group
 def effects(result: Result, *, interval: float = 0.95, kind: str = "eti", rope: float = 0.05) -> pd.DataFrame:
     """Table of the effects of a model.
 
@@ -77,6 +79,12 @@ def effects(result: Result, *, interval: float = 0.95, kind: str = "eti", rope: 
 
 def effect_draws(result: Result) -> dict[str, np.ndarray]:
     """Standardised draws (draw,) of every row of :func:`effects`, chains joined, by name."""
+    if result.data.groups is not None:
+        return {
+            f"{name} [{level}]": draws
+            for level, one in views(result).items()
+            for name, draws in effect_draws(one).items()
+        }
     return _draws(result)[2]
 
 

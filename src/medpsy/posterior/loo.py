@@ -25,6 +25,8 @@ MARGINAL = "person"
 FEWEST_DRAWS = 25
 #: Smaller differences of expected log predictive density mean similar predictions.
 SMALL_DIFFERENCE = 4.0
+#: With fewer persons the standard error of a difference is too small, and doubled.
+FEW_PERSONS = 100
 
 
 def level(result: Result) -> str:
@@ -98,9 +100,9 @@ def compare(results: Mapping[str, Result]) -> pd.DataFrame:
     -------
     DataFrame
         Best first, indexed by ``model``. Columns: ``elpd``, ``se``, ``p_loo`` (effective number of
-        parameters); ``elpd_diff`` (0 for the best, negative for the others) and ``se_diff``; ``weight``
-        (stacking); ``verdict`` in plain words. Differences below 4, or below two standard errors, do not
-        tell models apart. Natural log units.
+        parameters); ``elpd_diff`` (0 for the best, negative for the others) and ``se_diff``, doubled with
+        fewer than 100 persons (``attrs["se_diff"]`` says so); ``weight`` (stacking); ``verdict`` in plain
+        words. Differences below 4, or below two standard errors, do not tell models apart. Natural log units.
 
     Raises
     ------
@@ -138,9 +140,14 @@ def compare(results: Mapping[str, Result]) -> pd.DataFrame:
     table["elpd"] = [float(found[name].elpd) for name in names]
     table["se"] = [float(found[name].se) for name in names]
     table["p_loo"] = [float(found[name].p) for name in names]
+    few = len(common) < FEW_PERSONS
+    if few:
+        table["se_diff"] *= 2
     close = (table["elpd_diff"].abs() < SMALL_DIFFERENCE) | (table["elpd_diff"].abs() < 2 * table["se_diff"])
     table["verdict"] = _verdicts(names, close.to_list(), found)
-    return table[["elpd", "se", "p_loo", "elpd_diff", "se_diff", "weight", "verdict"]]
+    table = table[["elpd", "se", "p_loo", "elpd_diff", "se_diff", "weight", "verdict"]]
+    table.attrs = {"se_diff": f"doubled: {len(common)} persons" if few else "as it is"}
+    return table
 
 
 def _terms(result: Result) -> xr.DataArray:

@@ -163,9 +163,10 @@ def _category_table(
         lower, upper = eti(simulated, interval)
         order, codes, labels = _categories(block, survey)
         columns = [_counts(block.values, block.n_categories), simulated.mean(axis=-1), lower, upper]
-        numbers = [np.take_along_axis(c, order, axis=1).ravel().astype(float) for c in columns]
-        names = np.repeat(block.construct.items, block.n_categories)
-        keys = {"construct": block.name, "item": names, "category": codes.ravel(), "label": labels}
+        given = np.arange(block.n_categories) < block.sizes[:, None]
+        numbers = [np.take_along_axis(c, order, axis=1)[given].astype(float) for c in columns]
+        names = np.repeat(block.construct.items, block.sizes)
+        keys = {"construct": block.name, "item": names, "category": codes[given], "label": labels}
         parts.append(pd.DataFrame(keys | dict(zip(COUNTS[4:], numbers, strict=True))))
     return pd.concat(parts, ignore_index=True)
 
@@ -182,17 +183,21 @@ def _categories(block: Block, survey: Survey | None) -> tuple[np.ndarray, np.nda
     items = block.construct.items
     if survey is None:
         order = np.tile(np.arange(block.n_categories), (len(items), 1))
-        return order, order, [""] * order.size
+        return order, order, [""] * int(block.sizes.sum())
     modules = [survey.instrument.module_of(item) for item in items]
-    codes = np.array([module.codes for module in modules])
+    codes = _scale(block, survey)
     return asked_order(survey, items), codes, [label for module in modules for label in module.labels]
 
 
 def _scale(block: Block, survey: Survey | None) -> np.ndarray:
-    """What each turned category counts in the sum score (item, category)."""
+    """What each turned category counts in the sum score (item, category); 0 for those that do not exist."""
     if survey is None:
         return np.tile(np.arange(block.n_categories), (block.values.shape[1], 1))
-    return np.array([survey.instrument.module_of(item).codes for item in block.construct.items])
+    out = np.zeros((len(block.construct.items), block.n_categories), dtype=int)
+    for row, item in zip(out, block.construct.items, strict=True):
+        codes = survey.instrument.module_of(item).codes
+        row[: len(codes)] = codes
+    return out
 
 
 def _totals(block: Block, made: np.ndarray, survey: Survey | None) -> np.ndarray:
@@ -209,7 +214,8 @@ def _score_table(block: Block, totals: np.ndarray, interval: float, survey: Surv
     """Distribution of the sum scores (draw, person) over prior draws."""
     if block.n_categories:
         scale = _scale(block, survey)
-        edges, middles = _whole_bins(int(scale[:, 0].sum()), int(scale[:, -1].sum()))
+        last = scale[np.arange(len(scale)), block.sizes - 1]
+        edges, middles = _whole_bins(int(scale[:, 0].sum()), int(last.sum()))
     else:
         low, high = np.quantile(totals, (0.005, 0.995))
         edges = np.linspace(float(low), float(high), BINS + 1)

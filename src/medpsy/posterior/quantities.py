@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData
+from medpsy.derive import definition_levels
+from medpsy.latent.products import level_names
 from medpsy.spec.expressions import Binary, Name, Negative, Node, Number, parse_expression
+from medpsy.spec.model_spec import Definition, Path
 
 
 @dataclass(frozen=True)
@@ -52,25 +55,46 @@ class Quantity:
 
 
 def quantities(data: ModelData) -> list[Quantity]:
-    """Definitions, labelled paths and correlations; all correlations if there are no paths between nodes."""
+    """Definitions, labelled paths and correlations; all correlations if there are no paths between nodes.
+
+    A path that a definition repeats (``direct := c``) has no row of its own.
+    """
     layout, spec = data.layout, data.model.spec
-    labels = {c.label: 1.0 for c in layout.coefficients if c.label}
-    labels |= {c.label: 1.0 for c in spec.covariances if c.label}
-    chains = _chains(data)
-    out, degrees = [], dict(labels)
+    degrees = {c.label: 1.0 for c in layout.coefficients if c.label}
+    degrees |= {c.label: 1.0 for c in spec.covariances if c.label}
+    chains, over = _chains(data), definition_levels(data)
+    out, repeated = [], set()
     for definition in spec.definitions:
         expression = parse_expression(definition.expression)
         degree = _degree(expression.root, degrees)
         degrees[definition.name] = degree
+        if isinstance(expression.root, Name):
+            repeated.add(expression.root.name)
         text = chains.get(definition.name, definition.expression)
         degree = degree if degree > 0 else math.nan
-        out.append(Quantity(definition.name, text, "definition", definition.name, (), degree))
+        for k, level in enumerate(over[definition.name] or ("",)):
+            name = level_name(definition.name, level)
+            index = (k,) if level else ()
+            out.append(Quantity(name, _at(text, level), "definition", definition.name, index, degree))
+    levels = level_names(layout)
     for i, c in enumerate(layout.coefficients):
-        if c.label:
-            source = layout.columns[c.source - 1].name if c.from_column else layout.nodes[c.source]
-            text = f"{source} -> {layout.nodes[c.target]}"
-            out.append(Quantity(c.label, text, "path", "coefficient", (i,)))
-    return out + _correlations(data, everything=not layout.inner.size)
+        if c.label and c.label not in repeated:
+            text = f"{layout.term(c)} -> {layout.nodes[c.target]}"
+            several = [name for name in levels[c.label] if name in layout.factors_of(c)]
+            name = level_name(c.label, several[0]) if several else c.label
+            out.append(Quantity(name, text, "path", "coefficient", (i,)))
+    return out + _correlations(data, everything=not layout.inner.size and not spec.definitions)
+
+
+def level_name(name: str, column: str) -> str:
+    """Name of one value of a quantity over levels: ``indirect[woman]`` for the column ``gender[woman]``."""
+    return f"{name}[{column.partition('[')[2] or f'{column}]'}" if column else name
+
+
+def _at(text: str, level: str) -> str:
+    """A chain with the compared level in the place of the category."""
+    first, arrow, rest = text.partition(" -> ")
+    return f"{level}{arrow}{rest}" if level.startswith(f"{first}[") else text
 
 
 def correlation_cells(data: ModelData) -> list[tuple[str, str, str, tuple[int, int]]]:
@@ -98,12 +122,35 @@ def _correlations(data: ModelData, everything: bool) -> list[Quantity]:
 
 
 def _chains(data: ModelData) -> dict[str, str]:
-    """Texts of the effects of a recognised mediation."""
+    """Texts of the effects of a recognised mediation: the variables that they run through."""
     design = data.model.spec.design
-    if design is None or design.kind != "simple":
+    if design is None:
         return {}
-    x, m, y = design.exposure, design.mediators[0], design.outcome
-    return {"indirect": f"{x} -> {m} -> {y}", "direct": f"{x} -> {y}", "total": f"{x} -> {y}"}
+    out = {}
+    sources = {path.label: path for path in data.model.spec.paths if path.label and not path.by}
+    known = {definition.name: definition for definition in data.model.spec.definitions}
+    for name, definition in known.items():
+        head, *_ = name.split("_")
+        labels = definition.expression.split("*")
+        if head in ("indirect", "direct") and all(label in sources for label in labels):
+            way = [sources[label] for label in labels]
+            out[name] = " -> ".join([way[0].source, *(path.target for path in way)])
+        elif head == "total" or head == "indirect":
+            last = definition.expression.split(" + ")[-1]
+            path = sources.get(last) or _first_and_last(known.get(last), sources)
+            if path is not None:
+                out[name] = f"{path.source} -> {path.target}"
+    return out
+
+
+def _first_and_last(definition: Definition | None, sources: Mapping[str | None, Path]) -> Path | None:
+    """From the first variable to the last of a chain."""
+    if definition is None:
+        return None
+    labels = definition.expression.split("*")
+    if not all(label in sources for label in labels):
+        return None
+    return Path(sources[labels[-1]].target, sources[labels[0]].source)
 
 
 def _degree(node: Node, known: Mapping[str, float]) -> float:

@@ -11,15 +11,19 @@ from medpsy.bind import ModelData, local
 from medpsy.classical.describe import alpha
 from medpsy.errors import SpecError
 from medpsy.families.base import Block
+from medpsy.families.nested import Nested
 from medpsy.ops import Numpy
+from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import at, population, thinned
 from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.omega import omegas
 from medpsy.result import Result
 
 #: Draws that are used, spacing of the nodes in sds of a construct, and how far they reach beyond its means.
 DRAWS, SPACING, REACH = 1000, 0.1, 6.0
 
 
+@each_group
 def reliability(result: Result, *, interval: float = 0.95, cut: float = 0.8) -> pd.DataFrame:
     """Reliability of the sum score of every construct.
 
@@ -48,7 +52,9 @@ def reliability(result: Result, *, interval: float = 0.95, cut: float = 0.8) -> 
     Ordinal items: var(E[X | theta]) / var(X) of the sum X, the population value of the nonlinear
     reliability of Green & Yang (2009, doi:10.1007/s11336-008-9099-3), from the item curves on a grid.
     Continuous items: omega, (sum of loadings)^2 var(theta) / var(X) (McDonald, 1999, ISBN 9780805830750).
-    The variance of theta is that over the persons, covariates included.
+    The variance of theta is that over the persons, covariates included. With specific factors that is the
+    share of all factors (omega total), followed by :func:`medpsy.posterior.omega.omegas`: that of the
+    construct alone (omega hierarchical) and the explained common variance.
     """
     check_interval(interval)
     if isinstance(cut, bool) or not isinstance(cut, int | float | np.number) or not 0 < cut < 1:
@@ -59,18 +65,37 @@ def reliability(result: Result, *, interval: float = 0.95, cut: float = 0.8) -> 
     columns = ["construct", "coefficient", "mean", "lower", "upper", column]
     rows: list[tuple[object, ...]] = []
     for block in result.data.blocks:
-        name = "omega"
-        if result.model.families[block.name].categorical:
-            name = "reliability of the sum score (model)"
-            draws = _sum_score(result.data, block, p, people)
-        else:
-            draws = _omega(result.data, block, p, people)
-        lower, upper = bounds(draws, interval)
-        rows.append((block.name, name, draws.mean(), lower, upper, (draws > cut).mean()))
+        for name, draws in coefficients(result.data, block, p, people).items():
+            rows.append((block.name, name, draws.mean(), *bounds(draws, interval), (draws > cut).mean()))
         if block.values.shape[1] > 1:
             answers = block.values if block.n_categories else block.values * block.unit
             rows.append((block.name, "alpha (Cronbach)", alpha(answers), math.nan, math.nan, math.nan))
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+
+
+def coefficients(
+    data: ModelData,
+    block: Block,
+    p: dict[str, np.ndarray],
+    people: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Model-based coefficients of one block by name, each (draw,); the one of the sum score comes first.
+
+    Parameters
+    ----------
+    data : ModelData
+    block : Block
+    p : dict of str to ndarray
+        Free parameters (draw, ...), from the posterior or the prior.
+    people : tuple
+        What :func:`medpsy.posterior.draws.population` returned for them.
+    """
+    family = data.model.families[block.name]
+    if isinstance(family, Nested):
+        return omegas(data, block, p, people)
+    if family.categorical:
+        return {"reliability of the sum score (model)": _sum_score(data, block, p, people)}
+    return {"omega": _omega(data, block, p, people)}
 
 
 def _sum_score(

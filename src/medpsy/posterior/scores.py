@@ -9,7 +9,7 @@ values (Mislevy, 1991, doi:10.1007/BF02294457) of the model that contains the co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,9 @@ from medpsy.engines.quadrature import answer_sums
 from medpsy.errors import FitError
 from medpsy.latent.base import system
 from medpsy.ops import Numpy
+from medpsy.posterior.by_group import views
 from medpsy.posterior.draws import at, thinned
+from medpsy.posterior.further_scores import further_names, further_scores
 from medpsy.result import Result
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     -------
     xarray.Dataset
         ``draw`` (sample, person, factor): plausible values; ``mean`` and ``sd`` (person, factor): posterior
-        mean and sd. Persons are aligned with the survey, all-missing ones included. Unit: the residual sd
+        mean and sd. Factors are the constructs, then specific factors, testlets and a second-order
+        construct, where there are any. Persons are aligned with the survey, all-missing ones included. Unit: the residual sd
         of the construct given what explains it (``path``), or its sd given the covariates (``correlated``).
 
     Raises
@@ -62,17 +65,30 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         raise FitError(
             "this model has no constructs, so persons have no scores", hint="Use the observed values."
         )
+    if data.groups is not None:
+        # On the scale that the groups share, each with its own prior.
+        parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
+        return xr.concat(parts, PERSON).isel({PERSON: data.groups.order})
+    if data.cells is not None and "z" not in result.tree["posterior"].data_vars:
+        cells = data.cells
+        views_of = [replace(result, data=part) for part in cells.parts]
+        parts = [scores(one, draws=draws, seed=seed + k) for k, one in enumerate(views_of)]
+        return xr.concat(parts, PERSON).isel({PERSON: cells.order})
     rng = np.random.default_rng(seed)
+    p = thinned(result, draws)
     if "z" in result.tree["posterior"].data_vars:
         drawn = _sampled(result, draws)
         mean, sd = drawn.mean(0), drawn.std(0, ddof=1)
     else:
-        p = thinned(result, draws)
         size = len(next(iter(p.values())))
         chain = _Chain(data, rng)
         drawn = np.stack([chain.draw(at(p, s)) for s in range(size)])
         mean, sd = chain.moments()
-    names = [block.name for block in data.blocks]
+    names = [*(block.name for block in data.blocks), *further_names(data)]
+    if len(names) > data.n_factor:
+        more = further_scores(data, p, drawn, rng)
+        pairs = zip((drawn, mean, sd), more, strict=True)
+        drawn, mean, sd = (np.concatenate(pair, axis=-1) for pair in pairs)
     return xr.Dataset(
         {
             "draw": (("sample", PERSON, FACTOR), drawn),

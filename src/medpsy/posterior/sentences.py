@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from medpsy.dims import POSTERIOR
+from medpsy.posterior.by_group import ALL, views
 from medpsy.posterior.intervals import eti
 from medpsy.posterior.quantities import Quantity, quantities
 from medpsy.result import Result
@@ -35,6 +37,12 @@ def sentences(table: pd.DataFrame, result: Result) -> list[str]:
         on the proportion mediated of a recognised mediation: its posterior median and interval, or why it
         is not reported. Values are in raw units, the standardised mean is added where it differs.
     """
+    if result.data.groups is not None:
+        return [
+            f"{level}: {sentence}"
+            for level, one in views(result).items()
+            for sentence in sentences(table[table["group"].isin((level, ALL))], one)
+        ]
     known = {quantity.name: quantity for quantity in quantities(result.data)}
     rows = [row for row in table.to_dict("records") if row["effect"] in known]
     defined = any(known[row["effect"]].kind == "definition" for row in rows)
@@ -106,10 +114,11 @@ def _subject(quantity: Quantity, result: Result) -> str:
     if len(stations) == 1:
         return f"{quantity.name} ({quantity.text})"
     on = f"of {stations[0]} on {stations[-1]}"
+    kind = re.split(r"[_\[]", quantity.name)[0]
     if len(stations) > 2:
-        return f"The {quantity.name} effect {on} through {', '.join(stations[1:-1])}"
+        return f"The {kind} effect {on} through {', '.join(stations[1:-1])}"
     if quantity.kind == "definition":
-        return f"The {quantity.name} effect {on}"
+        return f"The {'total indirect' if kind == 'indirect' else kind} effect {on}"
     return f"The path {quantity.name} from {stations[0]} to {stations[1]}"
 
 

@@ -9,17 +9,19 @@ import numpy as np
 import pandas as pd
 
 from medpsy.classical.describe import asked_order
+from medpsy.derive import definition_levels
 from medpsy.dims import POSTERIOR
 from medpsy.families.base import Block
+from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import group
 from medpsy.posterior.intervals import bounds, check_interval
-from medpsy.posterior.quantities import correlation_cells
+from medpsy.posterior.quantities import correlation_cells, level_name
 from medpsy.result import Result
 from medpsy.spec.parameters import ParameterRow
 
 SECTIONS = (
-    "Paths", "Correlations", "Covariates", "Defined", "Slopes", "Loadings", "Thresholds", "Intercepts",
-    "Residual SDs",
+    "Paths", "Correlations", "Second order", "Covariates", "Defined", "Slopes", "Specific slopes", "Testlets",
+    "Loadings", "Category scores", "Thresholds", "Asymptotes", "Intercepts", "Residual SDs",
 )  # fmt: skip
 COLUMNS = (
     "section", "lhs", "op", "rhs", "label", "mean", "sd", "lower", "upper", "prior", "r_hat", "ess_bulk",
@@ -48,6 +50,7 @@ class Line:
     draws: np.ndarray
 
 
+@each_group
 def summary(result: Result, *, interval: float = 0.95, kind: str = "eti") -> pd.DataFrame:
     """Posterior of every parameter.
 
@@ -140,6 +143,7 @@ def _place(section: str) -> int:
 def _lines(result: Result) -> Iterator[Line]:
     """All lines in the order of the parameter table."""
     values = group(result, POSTERIOR)
+    over = definition_levels(result.data)
     for row in result.model.table:
         head = row.target.partition(".")[0]
         if head == "correlation":
@@ -148,8 +152,16 @@ def _lines(result: Result) -> Iterator[Line]:
             yield from _paths(result, row, values)
         elif head == "defined":
             prior = row.note or "follows from its terms"
-            yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, values[row.lhs])
-        elif row.target.count(".") == 1:
+            levels = over[row.lhs]
+            for k, level in enumerate(levels or ("",)):
+                name = level_name(row.lhs, level)
+                draws = values[row.lhs][..., k] if level else values[row.lhs]
+                yield Line(row.section, name, row.op, row.rhs, row.label or "", prior, draws)
+        elif head == "second_order_slope":
+            i = result.data.layout.nodes.index(row.rhs)
+            draws, prior = values["second_order_loading"][..., i], f"{_prior(row)} on the slope"
+            yield Line(row.section, row.lhs, row.op, row.rhs, "standardised", prior, draws)
+        elif row.target.count(".") == 1 and row.target.partition(".")[2] not in result.model.families:
             yield _observed(result, row, values)
         else:
             yield from _item(result, row, values)
@@ -169,7 +181,7 @@ def _paths(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> 
     for i, c in enumerate(layout.coefficients):
         if row.target != f"path.{c.path.key}":
             continue
-        source = layout.columns[c.source - 1].name if c.from_column else layout.nodes[c.source]
+        source = layout.term(c)
         unit = layout.columns[c.source - 1].unit if c.from_column else layout.unit[c.source]
         prior = _prior(row)
         if row.prior is not None:
@@ -213,15 +225,14 @@ def _centre(result: Result, node: int) -> float:
 
 def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
     """A parameter of one item: as it is, in raw units, or as the thresholds that it stands for."""
-    role, construct, item = row.target.split(".", 2)
+    role, construct, item = (row.target + ".").split(".", 2)
+    item = item.rstrip(".")
     block = next(b for b in result.data.blocks if b.name == construct)
-    j = block.construct.items.index(item)
-    threshold = f"threshold_{construct}"
-    if row.section == "Thresholds" and threshold in values:
-        prior = f"{_prior(row)} on category probabilities"
-        for k, label in enumerate(_opened(result, block, item)):
-            draws = values[threshold][..., j, k]
-            yield Line(row.section, item, "|", f"t{k + 1}", label, prior, draws)
+    parameter = next(p for p in result.data.parameters if p.name == f"{role}_{construct}")
+    j = parameter.coords[0].index(item) if item else 0
+    shown = _shown(result, block, role)
+    if shown is not None and f"{shown}_{construct}" in values:
+        yield from _stand_ins(result, block, row, shown, values[f"{shown}_{construct}"])
         return
     draws, prior = values[f"{role}_{construct}"][..., j], _prior(row)
     if block.n_categories == 0 and role in TO_RAW:
@@ -230,11 +241,39 @@ def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> I
     yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
 
 
-def _opened(result: Result, block: Block, item: str) -> list[str]:
-    """Label of the category that each threshold opens, upwards in the construct."""
+def _shown(result: Result, block: Block, role: str) -> str | None:
+    """Name of what stands in the table for a role; None for a role that is read itself."""
+    family = result.model.families[block.name]
+    name: str | None = getattr(getattr(family, "family", family), "shown", {}).get(role)
+    return name
+
+
+def _stand_ins(
+    result: Result, block: Block, row: ParameterRow, name: str, draws: np.ndarray
+) -> Iterator[Line]:
+    """What a row stands for: thresholds or scores of an item, an asymptote, steps that items share."""
+    role, _, place = row.target.partition(".")
+    prior = f"{_prior(row)} on {'category probabilities' if role == 'category_prob' else role}"
+    family = result.model.families[block.name]
+    over = getattr(family, "family", family).reported[name]
+    item = place.partition(".")[2] or block.construct.items[0]
+    own = draws[..., block.construct.items.index(item), :] if len(over) == 2 else draws
+    if over == ("item",):
+        yield Line(
+            row.section, row.lhs, row.op, row.rhs, "", prior, draws[..., block.construct.items.index(item)]
+        )
+        return
+    # A threshold or step opens the category that it is labelled with.
+    symbol, first = ("s", 0) if over[-1] == "category" else ("t", 1)
+    for k, label in enumerate(category_order(result, item)[first:]):
+        yield Line(row.section, row.lhs, "|", f"{symbol}{k + first}", label, prior, own[..., k])
+
+
+def category_order(result: Result, item: str) -> list[str]:
+    """Labels of the categories of an item, upwards in the construct."""
     labels = result.survey.instrument.module_of(item).labels
     order = asked_order(result.survey, [item])[0]
-    return [labels[k] for k in np.argsort(order)[1:]]
+    return [labels[k] for k in np.argsort(order)]
 
 
 def _prior(row: ParameterRow) -> str:

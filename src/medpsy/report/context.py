@@ -69,6 +69,8 @@ class Context:
     provenance : mapping
         Nested: versions, seed, data, timings.
     citations : sequence of str
+    parts : mapping of str to object
+        What sections computed for themselves (``report.sections.gather``), by name of their module.
     """
 
     title: str
@@ -101,6 +103,7 @@ class Context:
     loo: pd.DataFrame | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     citations: Sequence[str] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mass(self) -> str:

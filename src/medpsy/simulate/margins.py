@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from medpsy.families.graded import SHRINK
+from medpsy.families.base import ResponseFamily
+from medpsy.families.graded_coordinates import SHRINK
+from medpsy.ops import Numpy
 from medpsy.simulate.spread import REACH
 
 #: Distance between quadrature nodes, in sds.
@@ -125,3 +127,41 @@ def graded_category_prob(
     upper, lower = expit(-threshold / scale), expit(threshold / scale)
     inner = np.where(upper[:-1] < 0.5, -np.diff(upper), np.diff(lower))
     return np.concatenate([lower[:1], inner, upper[-1:]])
+
+
+def solve_category_prob(
+    family: ResponseFamily,
+    values: dict[str, np.ndarray],
+    share: np.ndarray,
+    nodes: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """``category_prob`` of one item of any family whose expected shares of answers are exactly ``share``.
+
+    Parameters
+    ----------
+    family : ResponseFamily
+        Of categorical items, with a role ``category_prob``.
+    values : dict of str to ndarray, shape (1, ...)
+        Its other roles, for this item.
+    share, nodes, weights
+        As in :func:`graded_category_prob`.
+
+    Raises
+    ------
+    ValueError
+        No probabilities yield those shares, such as less than what guessing gives.
+    """
+    if family.name == "graded" or family.name == "bernoulli":
+        return graded_category_prob(float(values["slope"][0]), share, nodes, weights)
+    prob = share.copy()
+    for _ in range(2000):
+        table = np.exp(family.log_prob(nodes, values | {"category_prob": prob[None]}, Numpy)[0])
+        seen = table @ weights
+        if np.abs(seen / share - 1.0).max() < 1e-12:
+            return prob
+        prob = prob * share / seen
+        prob /= prob.sum()
+        if not prob.min() > 1e-200:
+            break
+    raise ValueError("no category probabilities yield these shares")

@@ -31,16 +31,17 @@ def draw_prior(
 def _draw(parameter: Parameter, rng: np.random.Generator, size: int) -> np.ndarray:
     if parameter.event == "correlation":
         return lkj_cholesky(parameter.shape[0], parameter.priors[0]["eta"], rng, size)
-    out = np.empty((size, *parameter.shape))
+    out = np.full((size, *parameter.shape), parameter.fill)
+    flat = out.reshape(size, -1)
     for group in parameter.groups():
         if group.kind == "Dirichlet":
-            shape = (size, len(group.index), parameter.shape[1])
+            shape = (size, len(group.index), group.length)
             # Through logarithms: with a small concentration every gamma draw of a row may underflow.
             logs = _log_gamma(group.args[:, :1], shape, rng)
             weight = np.exp(logs - logs.max(axis=-1, keepdims=True))
-            out[:, group.index] = weight / weight.sum(axis=-1, keepdims=True)
+            out[:, group.index, : group.length] = weight / weight.sum(axis=-1, keepdims=True)
         else:
-            out[:, group.index] = _univariate(group.kind, group.args.T, (size, len(group.index)), rng)
+            flat[:, group.index] = _univariate(group.kind, group.args.T, (size, len(group.index)), rng)
     return out
 
 
@@ -66,6 +67,8 @@ def _univariate(kind: str, args: np.ndarray, size: tuple[int, int], rng: np.rand
             return rng.exponential(1.0 / args[0], size)
         case "Gamma":
             return rng.gamma(args[0], 1.0 / args[1], size)
+        case "Beta":
+            return rng.beta(args[0], args[1], size)
     raise AssertionError(kind)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from medpsy.errors import nearest
-from medpsy.families.base import ResponseFamily
-from medpsy.simulate.margins import discretised_normal, graded_category_prob
+from medpsy.errors import SpecError, nearest
+from medpsy.families.base import ResponseFamily, unsuited
+from medpsy.parameter import NEVER
+from medpsy.simulate.margins import discretised_normal, solve_category_prob
 from medpsy.spec.model_spec import Construct
 from medpsy.spec.toml_table import TomlTable
 from medpsy.survey.instrument import Instrument, Module
@@ -29,7 +31,9 @@ def read_items(
     table : TomlTable
         One number per role for all items, or a list in the order of the items, or a table by item. Instead
         of ``category_prob`` as printed shares (one list per item) there may be ``mean`` (as printed, before
-        any item is turned) and ``sd`` (in category steps, 1 unless given).
+        any item is turned) and ``sd`` (in category steps, 1 unless given). Roles that are not read
+        themselves stand there as what is shown for them (``upper``, ``common_step``, ``score``), in the
+        direction of the construct.
     construct, family, instrument
         Which items, what answers them, and how they are printed.
     scores : tuple of ndarray
@@ -43,32 +47,87 @@ def read_items(
     Raises
     ------
     SpecError
-        An unknown key or item, a number missing or impossible, items with different numbers of categories.
+        An unknown key or item, a number missing or impossible, items that do not suit the family.
     """
-    if "category_prob" not in family.roles:
+    if not family.categorical:
         table.only(family.roles)
         values = {role: per_item(table, role, construct) for role in family.roles}
-        if "residual_sd" in values:
-            _positive(table, "residual_sd", values["residual_sd"], construct)
-        if "intercept" in values and not family.categorical:
-            values["intercept"] = _internal(table, values["intercept"], construct, instrument)
+        _positive(table, "residual_sd", values["residual_sd"], construct)
+        values["intercept"] = _internal(table, values["intercept"], construct, instrument)
         return values
-    others = [role for role in family.roles if role != "category_prob"]
-    table.only((*others, "category_prob", "mean", "sd"))
-    values = {role: per_item(table, role, construct) for role in others}
+    values = read_roles(table, construct, family, instrument)
+    if "category_prob" not in family.roles:
+        return values
     modules = [instrument.module_of(item) for item in construct.items]
-    if len({module.n_categories for module in modules}) > 1:
-        counts = ", ".join(str(k) for k in sorted({module.n_categories for module in modules}))
-        raise table.fail(
-            f"the items of '{construct.name}' have different numbers of categories: {counts}",
-            "Give items with another answer scale a construct of their own.",
-        )
     shares = _shares(table, construct, modules)
-    solved = [
-        graded_category_prob(slope, share[::-1] if module.turned(item) else share, *scores)
-        for item, module, slope, share in zip(construct.items, modules, values["slope"], shares, strict=True)
+    turned = [
+        share[::-1] if module.turned(item) else share
+        for item, module, share in zip(construct.items, modules, shares, strict=True)
     ]
-    return {role: np.array(solved) if role == "category_prob" else values[role] for role in family.roles}
+    most = max(len(share) for share in turned)
+    solved = np.full((len(turned), most), NEVER)
+    for j, share in enumerate(turned):
+        own = {role: v if len(v) == 1 else v[j : j + 1] for role, v in values.items()}
+        own = {role: v[:, : len(share) - 2] if v.ndim == 2 else v for role, v in own.items()}
+        try:
+            solved[j, : len(share)] = solve_category_prob(family, own, share, *scores)
+        except ValueError:
+            raise table.fail(
+                f"no '{family.name}' item answers as often as asked for '{construct.items[j]}'",
+                "Raise the share of the category that is too rare: guessing alone already gives more.",
+                "mean" if "mean" in table.values else "category_prob",
+            ) from None
+    return {role: solved if role == "category_prob" else values[role] for role in family.roles}
+
+
+def truth_keys(family: Any) -> tuple[str, ...]:
+    """Keys of a construct's table of truth: roles, or what is shown in their place, and the shares."""
+    own = [family.shown.get(r.name, r.name) for r in family.declared if r.per != "category"]
+    shares = any(r.per == "category" for r in family.declared)
+    return (*own, *(("category_prob", "mean", "sd") if shares else ()))
+
+
+def read_roles(
+    table: TomlTable, construct: Construct, family: Any, instrument: Instrument
+) -> dict[str, np.ndarray]:
+    """All roles of a family of categorical items but the category probabilities.
+
+    Raises
+    ------
+    SpecError
+        An unknown key, a number missing or impossible, items that do not suit the family.
+    """
+    table.only(truth_keys(family))
+    sizes = [instrument.module_of(item).n_categories for item in construct.items]
+    problem = unsuited(family, construct, sizes)
+    if problem is not None:
+        raise table.fail(problem.message, problem.hint)
+    given: dict[str, np.ndarray] = {}
+    for role in family.declared:
+        key = family.shown.get(role.name, role.name)
+        if role.per == "item":
+            given[key] = per_item(table, key, construct)
+        elif role.per == "construct":
+            given[key] = per_item(table, key, replace(construct, items=(construct.items[0],)))
+        elif role.per == "inner":
+            what = f"{key} of '{construct.name}'"
+            given[key] = _row(table, key, what, table.values.get(key), max(sizes) - 1)
+        elif role.per == "middle":
+            found = zip(construct.items, _entries(table, key, construct, rows=True), sizes, strict=True)
+            rows = [_row(table, key, f"{key} of '{item}'", row, size) for item, row, size in found]
+            given[key] = np.array([np.append(row, np.arange(len(row), max(sizes))) for row in rows])
+    try:
+        return dict(family.internal(given, np.array(sizes)))
+    except SpecError as error:
+        raise table.fail(f"'{construct.name}': {error.message}", error.hint) from None
+
+
+def _row(table: TomlTable, key: str, what: str, value: Any, size: int) -> np.ndarray:
+    """A list of numbers."""
+    if not isinstance(value, list) or len(value) != size:
+        place = key if key in table.values else None
+        raise table.fail(f"{what} is no list of {size} numbers", f"Write {key} = [...].", place)
+    return np.array([_real(table, key, what, number) for number in value])
 
 
 def per_item(table: TomlTable, key: str, construct: Construct, default: float | None = None) -> np.ndarray:

@@ -28,9 +28,11 @@ from typing import Any
 import numpy as np
 
 from medpsy.errors import SpecError, nearest
+from medpsy.families.nested import Nested
 from medpsy.model import ComposedModel
 from medpsy.simulate.margins import blurred, combine, solve_threshold
 from medpsy.simulate.read_items import Scores, read_items, real
+from medpsy.simulate.read_nested import read_nested
 from medpsy.simulate.read_paths import read_correlations, read_terms
 from medpsy.simulate.read_variables import check_variable, read_spread
 from medpsy.simulate.spread import Spread
@@ -101,9 +103,8 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
                 f"the items of '{construct.name}' have no truth", f"Write [truth.items.{construct.name}]."
             )
         family = model.families[construct.name]
-        items[construct.name] = read_items(
-            tables.table(construct.name), construct, family, instrument, scores[construct.name]
-        )
+        own = (tables.table(construct.name), construct, family, instrument, scores[construct.name])
+        items[construct.name] = read_nested(*own) if isinstance(family, Nested) else read_items(*own)
     return Truth(
         n_person=n_person,
         seed=top.whole("seed", 0) if "seed" in top.values else 0,

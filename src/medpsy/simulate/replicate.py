@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +36,30 @@ def simulate_from(
     answers : list of ndarray, shape (person, item)
         One per block, like ``Block.values``: int8 codes with -1, or z-scored values with NaN.
     """
+    if _split(data) is not None:
+        made = [simulate_from(part, own, rng) for part, own in _by_group(data, p)]
+        order = _split(data).order
+        answers = zip(*(blocks for _, blocks in made), strict=True)
+        return (
+            np.concatenate([scores for scores, _ in made])[order],
+            [np.concatenate(blocks)[order] for blocks in answers],
+        )
     return _scores_and_answers(data, p, _nodes(data, p, rng), rng)
+
+
+def _by_group(data: ModelData, p: dict[str, np.ndarray]) -> Iterator[tuple[ModelData, dict[str, np.ndarray]]]:
+    """The ordinary model of every group with the data as they are now, and its values."""
+    groups = _split(data)
+    assert groups is not None
+    for g, (part, rows) in enumerate(zip(groups.parts, groups.rows, strict=True)):
+        blocks = tuple(replace(block, values=block.values[rows]) for block in data.blocks)
+        now = replace(part, blocks=blocks, design=data.design[rows], observed=data.observed[rows])
+        yield now, groups.values(p, g)
+
+
+def _split(data: ModelData) -> Any:
+    """What the persons are split by: groups, or values that paths of constructs change with."""
+    return data.groups or data.cells
 
 
 def replicate(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator) -> ModelData:
@@ -50,6 +75,14 @@ def replicate(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generato
     ModelData
         Same persons, covariates, missing pattern and units; new answers and new observed variables.
     """
+    if _split(data) is not None:
+        made = [replicate(part, own, rng) for part, own in _by_group(data, p)]
+        order = _split(data).order
+        blocks = tuple(
+            replace(block, values=np.concatenate([part.blocks[d].values for part in made])[order])
+            for d, block in enumerate(data.blocks)
+        )
+        return replace(data, blocks=blocks, observed=np.concatenate([part.observed for part in made])[order])
     nodes = _nodes(data, p, rng)
     _, answers = _scores_and_answers(data, p, nodes, rng)
     blocks = tuple(replace(b, values=values) for b, values in zip(data.blocks, answers, strict=True))

@@ -6,8 +6,10 @@ from medpsy.errors import SpecError, nearest
 from medpsy.spec.definitions import check_definitions, check_labels, labels, require_plain
 from medpsy.spec.graph import covariates, order
 from medpsy.spec.model_spec import Design, ModelSpec
-from medpsy.spec.priors import parse_prior
+from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
+from medpsy.spec.second_order import check_second_order
+from medpsy.spec.specific import check_specific
 from medpsy.survey.instrument import Instrument
 
 #: What is known about the distribution of an observed variable that others explain.
@@ -27,6 +29,8 @@ def check(spec: ModelSpec) -> None:
         The first broken rule, naming the element (an :class:`~medpsy.spec.problem.ElementError`).
     """
     _check_constructs(spec)
+    check_specific(spec)
+    check_second_order(spec)
     _check_observed(spec)
     order(spec)
     check_labels(spec)
@@ -36,7 +40,7 @@ def check(spec: ModelSpec) -> None:
         _check_design(spec, spec.design)
     for target, text in spec.priors:
         try:
-            parse_prior(text)
+            normal_text(target, text)
         except SpecError as error:
             raise ElementError(error.message, hint=error.hint, subject=("prior", target)) from None
 
@@ -48,9 +52,9 @@ def check_against(spec: ModelSpec, instrument: Instrument) -> None:
     ------
     SpecError
         An item that was never asked, or a covariate or observed variable that was never recorded, with the
-        nearest name that exists.
+        nearest name that exists. Items may also be numbers that were recorded.
     """
-    items = set(instrument.items)
+    items = {*instrument.items, *(v.name for v in instrument.variables if v.kind == "number")}
     for construct in spec.constructs:
         for item in construct.items:
             if item not in items:
@@ -60,6 +64,12 @@ def check_against(spec: ModelSpec, instrument: Instrument) -> None:
                     hint=nearest(item, items),
                 )
     variables = [variable.name for variable in instrument.variables]
+    if spec.groups is not None and spec.groups.by not in variables:
+        raise ElementError(
+            f"the groups are those of '{spec.groups.by}', which is no variable of the instrument",
+            subject=("groups", "by"),
+            hint=nearest(spec.groups.by, variables),
+        )
     constructs = [construct.name for construct in spec.constructs]
     for name, subject in _variables(spec):
         if name not in variables:
@@ -99,7 +109,7 @@ def _check_constructs(spec: ModelSpec) -> None:
                 raise ElementError(
                     f"construct '{name}' is measured by '{item}', which is a construct itself",
                     subject=subject,
-                    hint="Second-order constructs are not available; list items.",
+                    hint="A second-order construct has constructs alone as indicators; list items here.",
                 )
             if item in owner:
                 raise ElementError(
@@ -115,7 +125,7 @@ def _check_observed(spec: ModelSpec) -> None:
     items = {item for construct in spec.constructs for item in construct.items}
     targets = {path.target for path in spec.paths}
     if spec.design is not None:
-        targets |= {*spec.design.mediators, spec.design.outcome}
+        targets |= {*spec.design.mediators, *spec.design.outcomes}
     for observed in spec.observed:
         subject = ("observed", observed.name)
         _require_column(observed.name, subject)
@@ -143,7 +153,8 @@ def _check_observed(spec: ModelSpec) -> None:
                 hint="A variable that only explains others is a covariate and is not declared.",
             )
     for path in spec.paths:
-        _require_column(path.source, ("path", path.key))
+        for name in path.variables:
+            _require_column(name, ("path", path.key))
 
 
 def _check_covariances(spec: ModelSpec) -> None:
@@ -173,20 +184,20 @@ def _check_covariances(spec: ModelSpec) -> None:
 def _check_design(spec: ModelSpec, design: Design) -> None:
     items = {item: c.name for c in spec.constructs for item in c.items}
     played: dict[str, str] = {}
-    if not design.mediators:
+    if not design.mediators and not design.moderation:
         raise ElementError(
             "the design names no mediator", subject=("role", "mediators"), hint="Name at least one."
         )
     for role, name in _roles(design):
         subject = ("role", role)
         _require_column(name, subject)
-        if name in played:
+        if name in played and role != "moderation":
             raise ElementError(
                 f"'{name}' is {played[name]} and {role} of the same design",
                 subject=subject,
                 hint="Every variable plays one role.",
             )
-        played[name] = role
+        played.setdefault(name, role)
         if name in items:
             raise ElementError(
                 f"'{name}' is an item of '{items[name]}' and cannot be {role} as well",
@@ -197,10 +208,11 @@ def _check_design(spec: ModelSpec, design: Design) -> None:
 
 def _roles(design: Design) -> list[tuple[str, str]]:
     return [
-        ("exposure", design.exposure),
+        *(("exposure", name) for name in design.exposures),
         *(("mediators", name) for name in design.mediators),
-        ("outcome", design.outcome),
+        *(("outcome", name) for name in design.outcomes),
         *(("covariates", name) for name in design.covariates),
+        *(("moderation", name) for name in design.moderators),
     ]
 
 
@@ -213,6 +225,6 @@ def _variables(spec: ModelSpec) -> list[tuple[str, tuple[str, ...]]]:
     for observed in spec.observed:
         found.setdefault(observed.name, ("observed", observed.name))
     for name in covariates(spec):
-        key = next(path.key for path in spec.paths if path.source == name)
+        key = next(path.key for path in spec.paths if name in path.variables)
         found.setdefault(name, ("path", key))
     return list(found.items())

@@ -30,7 +30,7 @@ def check_labels(spec: ModelSpec) -> None:
         A shared label (which would mean equality), or one that is no plain word.
     """
     seen: dict[str, str] = {}
-    where = [(path.label, path.key, f"{path.target} ~ {path.source}") for path in spec.paths]
+    where = [(path.label, path.key, f"{path.target} ~ {path.term}") for path in spec.paths]
     where += [(c.label, f"{c.left}~~{c.right}", f"{c.left} ~~ {c.right}") for c in spec.covariances]
     for label, key, text in where:
         if label is None:

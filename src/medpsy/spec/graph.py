@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from medpsy.errors import SpecError, nearest
 from medpsy.spec.model_spec import ModelSpec, Path
 from medpsy.spec.problem import ElementError
@@ -15,7 +17,8 @@ def explained(spec: ModelSpec) -> tuple[str, ...]:
 def covariates(spec: ModelSpec) -> tuple[str, ...]:
     """Return the variables that explain others, are never explained and are no construct."""
     known = {c.name for c in spec.constructs} | {o.name for o in spec.observed} | set(explained(spec))
-    return tuple(dict.fromkeys(path.source for path in spec.paths if path.source not in known))
+    used = [name for path in spec.paths for name in path.variables]
+    return tuple(dict.fromkeys(name for name in used if name not in known))
 
 
 def nodes(spec: ModelSpec) -> tuple[str, ...]:
@@ -78,18 +81,18 @@ def directed_paths(spec: ModelSpec, source: str, target: str) -> tuple[tuple[Pat
     def chains(name: str) -> list[tuple[Path, ...]]:
         if name == target:
             return [()]
-        steps = [path for path in spec.paths if path.source == name]
+        steps = [path for path in spec.paths if path.source == name and not path.by]
         return [(step, *rest) for step in steps for rest in chains(step.target)]
 
     return tuple(chains(source)) if source != target else ()
 
 
 def _parents(spec: ModelSpec, name: str) -> tuple[str, ...]:
-    return tuple(path.source for path in spec.paths if path.target == name)
+    return tuple(source for path in spec.paths if path.target == name for source in path.variables)
 
 
 def _children(spec: ModelSpec, name: str) -> tuple[str, ...]:
-    return tuple(path.target for path in spec.paths if path.source == name)
+    return tuple(path.target for path in spec.paths if name in path.variables)
 
 
 def _reach(spec: ModelSpec, name: str, neighbours: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -111,21 +114,29 @@ def _require(spec: ModelSpec, name: str) -> None:
 def _check_paths(spec: ModelSpec) -> None:
     construct_of = {item: c.name for c in spec.constructs for item in c.items}
     defined = [c.name for c in spec.constructs] + [o.name for o in spec.observed]
-    seen: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
     for path in spec.paths:
         subject = ("path", path.key)
-        if path.key in seen:
-            raise ElementError(f"the path '{path.target} ~ {path.source}' is listed twice", subject=subject)
-        seen.add(path.key)
-        if path.target == path.source:
+        term = (path.target, frozenset(path.variables))
+        if len(term[1]) < len(path.variables):
+            raise ElementError(
+                f"'{path.term}' multiplies a variable with itself",
+                subject=subject,
+                hint="Curved effects are not available: keep the variable alone.",
+            )
+        if term in seen:
+            raise ElementError(f"the path '{path.target} ~ {path.term}' is listed twice", subject=subject)
+        seen.add(term)
+        if path.target in path.variables:
             raise ElementError(f"'{path.target}' is explained by itself", subject=subject)
-        for name in (path.target, path.source):
+        for name in (path.target, *path.variables):
             if name in construct_of:
                 raise ElementError(
                     f"'{name}' is an item of '{construct_of[name]}' and cannot stand in a path as well",
                     subject=subject,
                     hint=f"Use the construct '{construct_of[name]}', or take the item out of it.",
                 )
+        _check_product(spec, path)
         if path.target not in defined:
             raise ElementError(
                 f"'{path.target}' is explained by '{path.source}' but is neither a construct nor an "
@@ -133,6 +144,19 @@ def _check_paths(spec: ModelSpec) -> None:
                 subject=subject,
                 hint=nearest(path.target, defined),
             )
+
+
+def _check_product(spec: ModelSpec, path: Path) -> None:
+    """Refuse a product without the terms it is made of: its coefficient would mean something else."""
+    present = {frozenset(p.variables) for p in spec.paths if p.target == path.target}
+    for size in range(1, len(path.variables)):
+        for part in combinations(path.variables, size):
+            if frozenset(part) not in present:
+                raise ElementError(
+                    f"'{path.target}' is explained by the product '{path.term}' but not by '{':'.join(part)}'",
+                    subject=("path", path.key),
+                    hint=f"Add '{':'.join(part)}' to the statement: a product says how an effect changes.",
+                )
 
 
 def _cycle_error(spec: ModelSpec, waiting: list[str]) -> ElementError:
@@ -145,8 +169,8 @@ def _cycle_error(spec: ModelSpec, waiting: list[str]) -> ElementError:
         walk.append(parent)
     ring = walk[walk.index(parent) :]
     ring.reverse()  # the walk went upstream, arrows are named downstream
-    edges = {f"{target}~{source}" for source, target in zip(ring, [*ring[1:], ring[0]], strict=True)}
-    closing = [path for path in spec.paths if path.key in edges][-1]
+    edges = set(zip([*ring[1:], ring[0]], ring, strict=True))
+    closing = [p for p in spec.paths if any((p.target, name) in edges for name in p.variables)][-1]
     start = ring.index(closing.target)
     named = [*ring[start:], *ring[:start], closing.target]
     return ElementError(

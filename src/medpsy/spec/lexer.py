@@ -16,14 +16,13 @@ _TOKEN = re.compile(
     r"|(?P<end>[\n;])"
     r"|(?P<name>[^\W\d]\w*|`[^`\n]+`)"
     r"|(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<operator>=~|~~|:=|\.\.|[~+\-*/^(),])"
+    r"|(?P<operator>=~|~~|:=|\.\.|[~+\-*/^():,])"
 )
 
 _FOREIGN = {
     "==": "Constraints between parameters are not available.",
     "<~": "Formative constructs are not available; a construct is measured with =~.",
     "|": "Thresholds are estimated automatically and need no statement.",
-    ":": "Products of variables are not available in a model text.",
     "<": "Constraints between parameters are not available.",
     ">": "Constraints between parameters are not available.",
     "=": "A construct is measured with =~, a quantity is defined with :=.",

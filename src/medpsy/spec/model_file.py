@@ -26,7 +26,7 @@ SCHEMA = 1
 
 _TOP = (
     "schema", "name", "title", "note", "data", "instrument", "screening", "constructs", "observed",
-    "mediation", "model", "priors", "sampling", "report", "truth",
+    "second_order", "mediation", "model", "groups", "priors", "sampling", "report", "truth",
 )  # fmt: skip
 _DATA = ("file", "example", "encoding", "out_of_range", "instrument")
 _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "route")
@@ -57,7 +57,8 @@ class ModelFile:
     sampling : mapping
         Those of draws, tune, chains, seed, target_accept, engine, route that the file sets.
     report : mapping
-        Those of interval (probability), rope (half width, standardised) that the file sets.
+        Those of interval (probability), rope (half width, standardised), questionnaire (whether the report
+        judges it) that the file sets.
     truth : mapping or None
         Parameter values for simulation, which judges them.
     path, title, note : str
@@ -213,12 +214,14 @@ def _sampling(table: TomlTable) -> dict[str, Any]:
 
 
 def _report(table: TomlTable) -> dict[str, Any]:
-    table.only(("interval", "rope"))
+    table.only(("interval", "rope", "questionnaire"))
     values: dict[str, Any] = {}
     if "interval" in table.values:
         values["interval"] = table.number("interval", 0, 1, open_ends=True)
     if "rope" in table.values:
         values["rope"] = table.number("rope", 0, 1e6, open_ends=False)
+    if "questionnaire" in table.values:
+        values["questionnaire"] = table.flag("questionnaire")
     return values
 
 
@@ -238,7 +241,7 @@ def _located(error: SpecError, source: TomlText, keys: tuple[str, ...] = ()) -> 
 
 def _places(subject: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Return the keys under which a file may write an element, most exact first."""
-    kind, name, *_ = subject
+    kind, name, *rest = subject
     places: dict[str, list[tuple[str, ...]]] = {
         "construct": [("constructs", name)],
         "item": [("constructs", name, "items")],
@@ -247,5 +250,9 @@ def _places(subject: tuple[str, ...]) -> list[tuple[str, ...]]:
         "role": [("mediation", name), ("mediation", name.removesuffix("s"))],
         "prior": [("priors", name), ("priors", *name.split("."))],
         "positive": [("model", "positive")],
+        "testlets": [("model", "testlets")],
+        "specific": [("constructs", name, "specific", *rest), ("constructs", name, "specific")],
+        "second_order": [("second_order", name)],
+        "groups": [("groups", name), ("groups",)],
     }
     return [*places.get(kind, []), ("model", "syntax"), ("mediation",)]

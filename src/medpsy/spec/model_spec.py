@@ -5,6 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from medpsy.errors import SpecError
+from medpsy.spec.groups import Groups
+
+
+@dataclass(frozen=True)
+class Specific:
+    """What some items of a construct share beyond it: a specific factor of a bifactor model, or a testlet.
+
+    Specific factors are independent of their construct and of each other, with variance 1.
+    """
+
+    name: str
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -22,12 +34,18 @@ class Construct:
     positive : bool
         True gives every slope a positive prior; False (default) only the first item's, so that a
         forgotten reverse-keyed item shows as a negative slope.
+    specific : tuple of Specific
+        Makes the construct the general factor of a bifactor model; an item is in one of them at most.
+    testlets : bool
+        True ties the slopes on every specific factor to those on the construct, up to one sd per testlet.
     """
 
     name: str
     items: tuple[str, ...]
     family: str = "graded"
     positive: bool = False
+    specific: tuple[Specific, ...] = ()
+    testlets: bool = False
 
     def __post_init__(self) -> None:
         if not self.items:
@@ -43,6 +61,14 @@ class Construct:
 
 
 @dataclass(frozen=True)
+class SecondOrder:
+    """A construct of constructs: ``name`` explains the correlations of ``constructs``, three or more."""
+
+    name: str
+    constructs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Observed:
     """An observed variable that is explained by others (a mediator or an outcome without items).
 
@@ -55,16 +81,31 @@ class Observed:
 
 @dataclass(frozen=True)
 class Path:
-    """One regression coefficient: ``target ~ label*source``. Variables never explained are covariates."""
+    """One regression coefficient: ``target ~ label*source``. Variables never explained are covariates.
+
+    ``by`` holds the other factors of a product: ``target ~ label*source:by``, how the effect of ``source``
+    changes per unit of ``by``.
+    """
 
     target: str
     source: str
     label: str | None = None
+    by: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The source, or all factors of a product."""
+        return (self.source, *self.by)
+
+    @property
+    def term(self) -> str:
+        """What stands right of ``~``: ``source``, or ``source:by``."""
+        return ":".join(self.variables)
 
     @property
     def key(self) -> str:
-        """``target~source``, the name of the coefficient in tables and in the posterior."""
-        return f"{self.target}~{self.source}"
+        """``target~term``, the name of the coefficient in tables and in the posterior."""
+        return f"{self.target}~{self.term}"
 
 
 @dataclass(frozen=True)
@@ -86,13 +127,50 @@ class Definition:
 
 @dataclass(frozen=True)
 class Design:
-    """A named mediation design and who plays which role in it."""
+    """A named mediation design and who plays which role in it.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the design.
+    exposure, outcome : str
+    mediators : tuple of str
+        In causal order where the design has one.
+    covariates : tuple of str
+        They enter every equation.
+    other_exposures, other_outcomes : tuple of str
+        Beside the first one.
+    stages : tuple of int
+        How many mediators stand beside each other at every stage; empty where the kind says it.
+    moderation : tuple of tuples of str
+        Which paths (``"first"``, ``"between"``, ``"second"``, ``"direct"``) change with which one or two
+        variables: ``("first", "sex")``; ``("first", "sex", "age")`` has the product of both as well.
+    """
 
     kind: str
     exposure: str
     mediators: tuple[str, ...]
     outcome: str
     covariates: tuple[str, ...] = ()
+    other_exposures: tuple[str, ...] = ()
+    other_outcomes: tuple[str, ...] = ()
+    stages: tuple[int, ...] = ()
+    moderation: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def exposures(self) -> tuple[str, ...]:
+        """All exposures."""
+        return (self.exposure, *self.other_exposures)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """All outcomes."""
+        return (self.outcome, *self.other_outcomes)
+
+    @property
+    def moderators(self) -> tuple[str, ...]:
+        """Every variable that a path changes with, in order of mention."""
+        return tuple(dict.fromkeys(name for _, *names in self.moderation for name in names))
 
 
 @dataclass(frozen=True)
@@ -103,7 +181,8 @@ class ModelSpec:
     paths and definitions. Conversely a specification written as paths gets its ``design`` recognised.
     ``priors`` maps a target (``"slope"``, ``"slope.meaning"``, ``"slope.meaning.ml3"``,
     ``"category_prob"``, ``"path"``, ``"path.a"``, ``"correlation"`` ...) to prior text such as
-    ``"Normal(0, 0.5)"``, sorted by target. ``name`` and ``note`` do not count in comparisons.
+    ``"Normal(0, 0.5)"``, sorted by target; the target ``"preset"`` names a preset. ``name`` and
+    ``note`` do not count in comparisons.
     """
 
     constructs: tuple[Construct, ...] = ()
@@ -113,5 +192,7 @@ class ModelSpec:
     definitions: tuple[Definition, ...] = ()
     priors: tuple[tuple[str, str], ...] = ()
     design: Design | None = None
+    groups: Groups | None = None
+    second_order: SecondOrder | None = None
     name: str = field(default="model", compare=False)
     note: str = field(default="", compare=False)

@@ -32,7 +32,7 @@ class ParameterRow:
     note : str
         Why it is fixed, how it is derived.
     support : str
-        Where the parameter lives: ``"real"``, ``"positive"``, ``"simplex"``, ``"correlation"``. Taken from
+        Where the parameter lives: ``"real"``, ``"positive"``, ``"unit"``, ``"simplex"``, ``"correlation"``. Taken from
         the default prior unless given; it stays when the prior is replaced.
     """
 
@@ -203,6 +203,7 @@ def _misfit(row: ParameterRow, target: str, prior: Prior) -> ElementError:
     reason = {
         "real": "is a single number",
         "positive": "is positive",
+        "unit": "lies between 0 and 1",
         "simplex": "is a set of probabilities that sum to 1",
         "correlation": "is a correlation matrix",
     }[row.support]

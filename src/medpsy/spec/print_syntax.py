@@ -13,30 +13,42 @@ from medpsy.survey.items import expand_items
 def to_syntax(spec: ModelSpec) -> str:
     """Print a specification as model text.
 
-    Families, positive slopes, priors and the design are no part of the text:
-    ``parse_model(to_syntax(spec), families=..., positive=...)`` gives the rest back unchanged. A design that
-    has not been expanded into paths yet is printed as a comment.
+    Families, positive slopes, testlets, priors and the design are no part of the text:
+    ``parse_model(to_syntax(spec), families=..., positive=..., testlets=...)`` gives the rest back unchanged.
+    A design that has not been expanded into paths yet is printed as a comment.
 
     Returns
     -------
     str
         Statements in the order constructs, regressions, covariances, definitions; ends with a newline.
     """
-    lines = [f"{_quote(c.name)} =~ {' + '.join(map(_run, item_runs(c.items)))}" for c in spec.constructs]
+    lines = []
+    for c in spec.constructs:
+        lines.append(_measured(c.name, c.items))
+        for part in c.specific:
+            lines += [_measured(part.name, part.items), f"{part.name} ~~ 0*{_quote(c.name)}"]
+    if spec.second_order is not None:
+        lines.append(f"{spec.second_order.name} =~ {' + '.join(map(_quote, spec.second_order.constructs))}")
     for target in dict.fromkeys(path.target for path in spec.paths):
-        terms = [_term(path.label, path.source) for path in spec.paths if path.target == target]
+        terms = [_term(path.label, *path.variables) for path in spec.paths if path.target == target]
         lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
     lines += [f"{_quote(c.left)} ~~ {_term(c.label, c.right)}" for c in spec.covariances]
     lines += [f"{definition.name} := {definition.expression}" for definition in spec.definitions]
     if spec.design is not None and not spec.paths:
         design = spec.design
-        chain = " -> ".join([design.exposure, " + ".join(design.mediators), design.outcome])
+        ends = [" + ".join(names) for names in (design.exposures, design.mediators, design.outcomes) if names]
+        chain = " -> ".join(ends)
         lines.append(f"# {design.kind} mediation: {chain}")
     return "\n".join(lines) + "\n"
 
 
-def _term(label: str | None, name: str) -> str:
-    return f"{label}*{_quote(name)}" if label else _quote(name)
+def _measured(name: str, items: tuple[str, ...]) -> str:
+    return f"{_quote(name)} =~ {' + '.join(map(_run, item_runs(items)))}"
+
+
+def _term(label: str | None, *names: str) -> str:
+    product = ":".join(map(_quote, names))
+    return f"{label}*{product}" if label else product
 
 
 def _run(run: tuple[str, ...]) -> str:

@@ -28,6 +28,7 @@ KINDS = {
     "HalfStudentT": _Kind(("nu", "sd"), "positive"),
     "Exponential": _Kind(("rate",), "positive"),
     "Gamma": _Kind(("shape", "rate"), "positive"),
+    "Beta": _Kind(("a", "b"), "unit"),
     "Dirichlet": _Kind(("c",), "simplex"),
     "LKJ": _Kind(("eta",), "correlation"),
 }
@@ -42,8 +43,8 @@ class Prior:
     kind : str
         ``Normal(mu, sd)``, ``StudentT(nu, mu, sd)``, ``LogNormal(mu, sd)`` (of the logarithm),
         ``HalfNormal(sd)``, ``HalfStudentT(nu, sd)``, ``Exponential(rate)``, ``Gamma(shape, rate)``,
-        ``Dirichlet(c)`` (the same concentration in every category), ``LKJ(eta)``. ``sd`` is the scale:
-        the standard deviation of the normal (before folding in the half-normal), the scale of t.
+        ``Beta(a, b)``, ``Dirichlet(c)`` (the same concentration in every category), ``LKJ(eta)``. ``sd`` is
+        the scale: the standard deviation of the normal (before folding in the half-normal), the scale of t.
     args : tuple of float
         The arguments in that order.
 
@@ -76,7 +77,7 @@ class Prior:
 
     @property
     def support(self) -> str:
-        """``"real"``, ``"positive"``, ``"simplex"`` or ``"correlation"``."""
+        """``"real"``, ``"positive"``, ``"unit"``, ``"simplex"`` or ``"correlation"``."""
         return KINDS[self.kind].support
 
     def __getitem__(self, name: str) -> float:
@@ -174,7 +175,8 @@ def density(prior: Prior, x: Any) -> np.ndarray:
         inside = _log_density(prior, x)
     # Where log(0) met log(0) the density of a log-normal is zero.
     inside = np.where(np.isnan(inside) & ~np.isnan(x), -np.inf, inside)
-    return np.where(x < lower, -np.inf, inside)
+    upper = 1.0 if prior.support == "unit" else np.inf
+    return np.where((x < lower) | (x > upper), -np.inf, inside)
 
 
 def _log_density(prior: Prior, x: np.ndarray) -> np.ndarray:
@@ -197,6 +199,11 @@ def _log_density(prior: Prior, x: np.ndarray) -> np.ndarray:
             # At x = 0 and shape 1 the power term is 0 * log(0), whose limit is 0.
             power = (shape - 1) * np.log(x) if shape != 1 else np.zeros_like(x)
             return shape * math.log(rate) - math.lgamma(shape) + power - rate * x
+        case "Beta", (a, b):
+            constant = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+            left = (a - 1) * np.log(x) if a != 1 else np.zeros_like(x)
+            right = (b - 1) * np.log1p(-x) if b != 1 else np.zeros_like(x)
+            return constant + left + right
     raise AssertionError(prior)
 
 
@@ -248,6 +255,8 @@ def interval(prior: Prior, prob: float = 0.95) -> tuple[float, float]:
             frozen = stats.expon(scale=1 / rate)
         case "Gamma", (shape, rate):
             frozen = stats.gamma(shape, scale=1 / rate)
+        case "Beta", (a, b):
+            frozen = stats.beta(a, b)
     lower, upper = (float(frozen.ppf(q)) for q in _tails(prob))
     return lower, upper
 

@@ -6,6 +6,9 @@ The language is a subset of lavaan's (Rosseel, 2012, 10.18637/jss.v048.i02) plus
     mission =~ pm1 + pm2 + pm3
     mission ~ b*meaning + c*mental_health     # is explained by, with labels
     meaning ~~ hope                           # residual covariance
+    goals =~ ml1..ml4; goals ~~ 0*meaning     # a specific factor of some items of meaning (bifactor)
+    wellbeing =~ calm + meaning + mission     # a second-order construct: its indicators are constructs
+    mission ~ year + meaning:year             # a product: how the effect of meaning changes with year
     indirect := a*b                           # defined quantity
 """
 
@@ -20,6 +23,7 @@ from medpsy.spec.expressions import ExpressionParser
 from medpsy.spec.graph import covariates
 from medpsy.spec.lexer import STATEMENT_OPERATORS, Source, Token, Tokens
 from medpsy.spec.model_spec import Construct, Covariance, Definition, ModelSpec, Observed, Path
+from medpsy.spec.nesting import split_second_order, split_specific
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
 from medpsy.survey.items import expand_items
@@ -33,6 +37,7 @@ def parse_model(
     family: str = "graded",
     families: Mapping[str, str] | None = None,
     positive: Iterable[str] = (),
+    testlets: Iterable[str] = (),
     name: str = "model",
     path: str | None = None,
     first_line: int = 1,
@@ -54,6 +59,8 @@ def parse_model(
         default, or ``"bernoulli"``).
     positive : iterable of str
         Constructs whose slopes are all positive a priori.
+    testlets : iterable of str
+        Constructs whose specific factors are testlets.
     name : str
         Name of the model.
     path, first_line : str and int, optional
@@ -71,17 +78,11 @@ def parse_model(
     """
     reader = _Reader(Source(text.replace("\r\n", "\n"), path, first_line))
     reader.read()
-    spec = reader.spec(family, dict(families or {}), name)
-    wanted = (positive,) if isinstance(positive, str) else tuple(positive)
-    known = [construct.name for construct in spec.constructs]
-    for construct in wanted:
-        if construct not in known:
-            raise ElementError(
-                f"positive names '{construct}', which is no construct",
-                subject=("positive", construct),
-                hint=nearest(construct, known),
-            )
-    spec = _with_positive(spec, wanted)
+    try:
+        spec = reader.spec(family, dict(families or {}), name)
+    except ElementError as error:
+        raise reader.located(error) from None
+    spec = _with_flag(_with_flag(spec, "positive", positive), "testlets", testlets)
     try:
         check(spec)
     except ElementError as error:
@@ -89,8 +90,18 @@ def parse_model(
     return spec
 
 
-def _with_positive(spec: ModelSpec, wanted: tuple[str, ...]) -> ModelSpec:
-    constructs = tuple(replace(c, positive=c.name in wanted) for c in spec.constructs)
+def _with_flag(spec: ModelSpec, flag: str, names: Iterable[str]) -> ModelSpec:
+    """Set ``positive`` or ``testlets`` of the constructs named."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    known = [construct.name for construct in spec.constructs]
+    for name in wanted:
+        if name not in known:
+            raise ElementError(
+                f"{flag} names '{name}', which is no construct",
+                subject=(flag, name),
+                hint=nearest(name, known),
+            )
+    constructs = tuple(replace(c, **{flag: c.name in wanted}) for c in spec.constructs)
     return replace(spec, constructs=constructs)
 
 
@@ -103,6 +114,7 @@ class _Reader:
         self.constructs: list[tuple[str, tuple[str, ...]]] = []
         self.paths: list[Path] = []
         self.covariances: list[Covariance] = []
+        self.orthogonal: list[tuple[str, str]] = []
         self.definitions: list[Definition] = []
         self.places: dict[tuple[str, ...], Token] = {}
 
@@ -130,7 +142,17 @@ class _Reader:
 
     def spec(self, family: str, families: dict[str, str], name: str) -> ModelSpec:
         """Put the statements together, each construct and observed variable with its family."""
-        constructs = tuple(Construct(c, items, families.pop(c, family)) for c, items in self.constructs)
+        measured, second_order = split_second_order(self.constructs)
+        measured, specific = split_specific(measured, self.orthogonal)
+        for owner, parts in specific.items():
+            for part in parts:
+                self.places[("specific", owner, part.name)] = self.places[("construct", part.name)]
+        if second_order is not None:
+            self.places[("second_order", second_order.name)] = self.places[("construct", second_order.name)]
+        constructs = tuple(
+            Construct(c, items, families.pop(c, family), specific=tuple(specific.get(c, ())))
+            for c, items in measured
+        )
         latent = {construct.name for construct in constructs}
         targets = dict.fromkeys(path.target for path in self.paths if path.target not in latent)
         observed = tuple(Observed(target, families.pop(target, "gaussian")) for target in targets)
@@ -140,6 +162,7 @@ class _Reader:
             paths=tuple(self.paths),
             covariances=tuple(self.covariances),
             definitions=tuple(self.definitions),
+            second_order=second_order,
             name=name,
         )
         for stray in families:
@@ -216,8 +239,9 @@ class _Reader:
             raise self.source.error(error.message, first, error.hint) from None
 
     def _explained(self, target: Token) -> None:
-        for label, source in self._terms():
-            path = Path(target.text, source.text, label.text if label else None)
+        for label, source, *by in self._terms():
+            factors = tuple(token.text for token in by)
+            path = Path(target.text, source.text, label.text if label else None, factors)
             self.places[("path", path.key)] = source
             self.places.setdefault(("observed", target.text), target)
             if label:
@@ -225,15 +249,31 @@ class _Reader:
             self.paths.append(path)
 
     def _related(self, left: Token) -> None:
-        for label, right in self._terms():
+        if (self.tokens.peek.kind, self.tokens.peek.text) == ("number", "0"):
+            return self._orthogonal(left)
+        for label, right, *by in self._terms():
+            if by:
+                raise self.source.error("a covariance is between two constructs, not products", by[0])
             key = f"{left.text}~~{right.text}"
             self.places[("covariance", key)] = right
             if label:
                 self.places[("label", label.text, key)] = label
             self.covariances.append(Covariance(left.text, right.text, label.text if label else None))
 
-    def _terms(self) -> Iterable[tuple[Token | None, Token]]:
-        """Read ``label*name + name + ...``."""
+    def _orthogonal(self, left: Token) -> None:
+        """Read ``0*name + 0*name ...``: specific factors are independent of their construct."""
+        more: Token | None = left
+        while more:
+            zero = self.tokens.next()
+            if (zero.kind, zero.text) != ("number", "0") or not self.tokens.accept("*"):
+                raise self.tokens.unexpected(zero, f"Write {left.text} ~~ 0*name.")
+            right = self._variable()
+            self.places[("orthogonal", left.text, right.text)] = right
+            self.orthogonal.append((left.text, right.text))
+            more = self.tokens.accept("+")
+
+    def _terms(self) -> Iterable[tuple[Token | None, Token, *tuple[Token, ...]]]:
+        """Read ``label*name + name + label*name:name ...``."""
         more: Token | None = None
         while True:
             if more:
@@ -242,7 +282,11 @@ class _Reader:
             if star := self.tokens.accept("*"):
                 self.tokens.require_operand(star)
                 label, term = term, self._variable()
-            yield label, term
+            factors: list[Token] = []
+            while colon := self.tokens.accept(":"):
+                self.tokens.require_operand(colon)
+                factors.append(self._variable())
+            yield label, term, *factors
             more = self.tokens.accept("+")
             if more is None:
                 return

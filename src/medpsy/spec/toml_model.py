@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from medpsy.errors import SpecError, nearest
-from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed
-from medpsy.spec.priors import parse_prior
+from medpsy.spec.groups import COMPARABLE, Groups
+from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed, SecondOrder, Specific
+from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
 from medpsy.spec.syntax import parse_model
 from medpsy.spec.toml_table import TomlTable
 
-_MEDIATION = ("design", "exposure", "mediator", "mediators", "outcome", "covariates")
+_MEDIATION = (
+    "design", "exposure", "exposures", "mediator", "mediators", "outcome", "outcomes", "covariates", "stages",
+    "moderation",
+)  # fmt: skip
+_STAGES = ("first", "between", "second", "direct")
 
 
 def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
@@ -37,25 +42,33 @@ def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
             "Keep one of the two.",
             "constructs",
         )
+    if "model" in top.values and "second_order" in top.values:
+        hint = "In a [model], write it in the syntax: wellbeing =~ calm + meaning + mission."
+        raise top.fail("the second-order construct stands beside the [model]", hint, "second_order")
     if "model" in top.values:
         spec = _from_syntax(top.table("model"))
     elif "constructs" in top.values:
-        spec = ModelSpec(constructs=_constructs(top.table("constructs")))
+        higher = _second_order(top.table("second_order"))
+        spec = ModelSpec(constructs=_constructs(top.table("constructs")), second_order=higher)
+    elif "mediation" in top.values:
+        spec = ModelSpec()  # of observed variables only
     else:
         raise SpecError(
             "the file has no model",
-            hint="Write [constructs.NAME] tables, or [model] with a syntax text.",
+            hint="Write [constructs.NAME] tables, [mediation], or [model] with a syntax text.",
             path=top.source.path,
         )
     if "mediation" in top.values:
         spec = replace(spec, design=_design(top.table("mediation")))
     spec = replace(spec, observed=spec.observed + _observed_roles(spec, top.table("observed")))
+    if "groups" in top.values:
+        spec = replace(spec, groups=_groups(top.table("groups")))
     name = top.text("name", stem)
     return replace(spec, priors=_priors(top.table("priors")), name=name, note=top.text("note"))
 
 
 def _from_syntax(table: TomlTable) -> ModelSpec:
-    table.only(("syntax", "family", "families", "positive"))
+    table.only(("syntax", "family", "families", "positive", "testlets"))
     text = table.text("syntax")
     if not text.strip():
         raise table.fail(
@@ -70,6 +83,7 @@ def _from_syntax(table: TomlTable) -> ModelSpec:
             family=table.text("family", "graded"),
             families={name: families.text(name) for name in families.values},
             positive=table.texts("positive"),
+            testlets=table.texts("testlets"),
             path=table.source.path,
             first_line=first_line or key_line,
         )
@@ -85,10 +99,12 @@ def _constructs(table: TomlTable) -> tuple[Construct, ...]:
     made = []
     for name in table.values:
         one = table.table(name)
-        one.only(("items", "family", "positive"))
+        one.only(("items", "family", "positive", "specific", "testlets"))
         items, family, positive = one.items("items"), one.text("family", "graded"), one.flag("positive")
+        parts = one.table("specific")
+        specific = tuple(Specific(key, parts.items(key)) for key in parts.values)
         try:
-            made.append(Construct(name, items, family, positive))
+            made.append(Construct(name, items, family, positive, specific, one.flag("testlets")))
         except SpecError as error:
             raise one.fail(error.message, error.hint, "items") from None
     if not made:
@@ -96,27 +112,82 @@ def _constructs(table: TomlTable) -> tuple[Construct, ...]:
     return tuple(made)
 
 
+def _second_order(table: TomlTable) -> SecondOrder | None:
+    """``[second_order.NAME]`` with ``constructs = [...]``."""
+    for name in tuple(table.values)[1:]:
+        raise table.fail(f"'{name}' is a second second-order construct", "One to a model.", name)
+    for name in table.values:
+        table.table(name).only(("constructs",))
+        return SecondOrder(name, table.table(name).texts("constructs"))
+    return None
+
+
 def _design(table: TomlTable) -> Design:
     table.only(_MEDIATION)
-    if "mediator" in table.values and "mediators" in table.values:
-        raise table.fail(
-            "[mediation] has both mediator and mediators", "Keep mediators = [...].", "mediators"
-        )
-    several = "mediators" in table.values
-    mediators = table.texts("mediators") if several else (table.required("mediator"),)
+    kind = table.required("design")
+    exposures, outcomes = _one_or_more(table, "exposure"), _one_or_more(table, "outcome")
     return Design(
-        kind=table.required("design"),
-        exposure=table.required("exposure"),
-        mediators=mediators,
-        outcome=table.required("outcome"),
+        kind=kind,
+        exposure=exposures[0],
+        mediators=() if kind == "moderation" else _one_or_more(table, "mediator"),
+        outcome=outcomes[0],
         covariates=table.texts("covariates"),
+        other_exposures=exposures[1:],
+        other_outcomes=outcomes[1:],
+        stages=_stage_sizes(table),
+        moderation=_moderation(table.table("moderation")),
     )
+
+
+def _one_or_more(table: TomlTable, role: str) -> tuple[str, ...]:
+    """``mediator = "m"`` or ``mediators = ["m1", "m2"]``."""
+    if role in table.values and f"{role}s" in table.values:
+        raise table.fail(f"[mediation] has both {role} and {role}s", f"Keep {role}s = [...].", f"{role}s")
+    names = table.texts(f"{role}s") if f"{role}s" in table.values else (table.required(role),)
+    if not names:
+        raise table.fail(f"[mediation] names no {role}", f"Name at least one {role}.", f"{role}s")
+    return names
+
+
+def _stage_sizes(table: TomlTable) -> tuple[int, ...]:
+    """``stages = [2, 1]``: how many mediators stand beside each other."""
+    sizes = table.values.get("stages", [])
+    if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
+        raise table.fail(f"stages = {sizes!r} is no list of numbers", "Write stages = [2, 1].", "stages")
+    return tuple(sizes)
+
+
+def _moderation(table: TomlTable) -> tuple[tuple[str, ...], ...]:
+    """``first = ["sex"]`` and so on; ``"sex:age"`` stands for both and their product."""
+    table.only(_STAGES)
+    return tuple(
+        (stage, *text.split(":")) for stage in _STAGES if stage in table.values for text in table.texts(stage)
+    )
+
+
+def _groups(table: TomlTable) -> Groups:
+    table.only(("by", "equal", "release", "shrink", "reference", "pooled"))
+    try:
+        return Groups(
+            by=table.required("by"),
+            equal=table.texts("equal") if "equal" in table.values else COMPARABLE,
+            release=table.texts("release"),
+            shrink=table.texts("shrink"),
+            reference=table.text("reference") or None,
+            pooled=table.flag("pooled"),
+        )
+    except ElementError:
+        raise
+    except SpecError as error:
+        if error.path is not None:
+            raise
+        raise table.fail(error.message, error.hint) from None
 
 
 def _observed_roles(spec: ModelSpec, table: TomlTable) -> tuple[Observed, ...]:
     """Mediators and outcome that are no constructs are observed; ``[observed.NAME]`` gives their family."""
     known = {c.name for c in spec.constructs} | {o.name for o in spec.observed}
-    roles = (*spec.design.mediators, spec.design.outcome) if spec.design is not None else ()
+    roles = (*spec.design.mediators, *spec.design.outcomes) if spec.design is not None else ()
     names = [name for name in dict.fromkeys(roles) if name not in known]
     for name in table.values:
         if name in known:
@@ -146,7 +217,7 @@ def _priors(table: TomlTable) -> tuple[tuple[str, str], ...]:
             if target in found:
                 raise one.fail(f"'{target}' has two priors", "Remove one of them.", key)
             try:
-                found[target] = str(parse_prior(one.required(key)))
+                found[target] = normal_text(target, one.required(key))
             except SpecError as error:
                 raise one.fail(error.message, error.hint, key) from None
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from medpsy.spec.groups import COMPARABLE, Groups
 from medpsy.spec.model_spec import Construct, Design, ModelSpec
 from medpsy.spec.print_syntax import item_runs, to_syntax
 
@@ -20,24 +21,35 @@ def to_toml(spec: ModelSpec) -> str:
     blocks = [_block("", [("schema", "1"), ("name", _text(spec.name)), *_optional("note", spec.note)])]
     needs_syntax = bool(spec.paths or spec.covariances or spec.definitions)
     blocks += _model(spec) if needs_syntax else [_construct(c) for c in spec.constructs]
+    if spec.second_order is not None and not needs_syntax:
+        names = _list(spec.second_order.constructs)
+        blocks.append(_block(f"second_order.{_key(spec.second_order.name)}", [("constructs", names)]))
     if spec.design is not None:
         blocks.append(_mediation(spec.design))
     explained = {path.target for path in spec.paths}
     for observed in spec.observed:
         if observed.name not in explained:
             blocks.append(_block(f"observed.{_key(observed.name)}", [("family", _text(observed.family))]))
+    if spec.groups is not None:
+        blocks.append(_groups(spec.groups))
     if spec.priors:
         blocks.append(_block("priors", [(_text(target), _text(text)) for target, text in spec.priors]))
     return "\n".join(blocks)
 
 
 def _construct(construct: Construct) -> str:
-    runs = [run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in item_runs(construct.items)]
-    items = _text(runs[0]) if len(runs) == 1 else _list(runs)
-    rows = [("items", items), ("family", _text(construct.family))]
-    if construct.positive:
-        rows.append(("positive", "true"))
-    return _block(f"constructs.{_key(construct.name)}", rows)
+    rows = [("items", _items(construct.items)), ("family", _text(construct.family))]
+    rows += [(flag, "true") for flag in ("positive", "testlets") if getattr(construct, flag)]
+    head = f"constructs.{_key(construct.name)}"
+    block = _block(head, rows)
+    if construct.specific:
+        block += "\n" + _block(f"{head}.specific", [(s.name, _items(s.items)) for s in construct.specific])
+    return block
+
+
+def _items(items: tuple[str, ...]) -> str:
+    runs = [run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in item_runs(items)]
+    return _text(runs[0]) if len(runs) == 1 else _list(runs)
 
 
 def _model(spec: ModelSpec) -> list[str]:
@@ -45,9 +57,9 @@ def _model(spec: ModelSpec) -> list[str]:
     family = counts.most_common(1)[0][0] if counts else "graded"
     syntax = to_syntax(replace(spec, design=None)).replace("\\", "\\\\").replace('"', '\\"')
     rows = [("family", _text(family))]
-    positive = [construct.name for construct in spec.constructs if construct.positive]
-    if positive:
-        rows.append(("positive", _list(positive)))
+    for flag in ("positive", "testlets"):
+        named = [construct.name for construct in spec.constructs if getattr(construct, flag)]
+        rows += [(flag, _list(named))] if named else []
     rows.append(("syntax", f'"""\n{syntax}"""'))
     explained = {path.target for path in spec.paths}
     families = [(_key(c.name), _text(c.family)) for c in spec.constructs if c.family != family]
@@ -56,15 +68,34 @@ def _model(spec: ModelSpec) -> list[str]:
 
 
 def _mediation(design: Design) -> str:
-    rows = [
-        ("design", _text(design.kind)),
-        ("exposure", _text(design.exposure)),
-        ("mediators", _list(design.mediators)),
-        ("outcome", _text(design.outcome)),
-    ]
+    rows = [("design", _text(design.kind))]
+    for role, names in (("exposure", design.exposures), ("outcome", design.outcomes)):
+        rows.append((role, _text(names[0])) if len(names) == 1 else (f"{role}s", _list(names)))
+    if design.mediators:
+        rows.insert(2, ("mediators", _list(design.mediators)))
     if design.covariates:
         rows.append(("covariates", _list(design.covariates)))
-    return _block("mediation", rows)
+    if design.stages:
+        rows.append(("stages", f"[{', '.join(map(str, design.stages))}]"))
+    changes: dict[str, list[str]] = {}
+    for stage, *names in design.moderation:
+        changes.setdefault(stage, []).append(":".join(names))
+    block = _block("mediation", rows)
+    if changes:
+        held = [(stage, _list(names)) for stage, names in changes.items()]
+        block += "\n" + _block("mediation.moderation", held)
+    return block
+
+
+def _groups(groups: Groups) -> str:
+    rows = [("by", _text(groups.by))]
+    if groups.equal != COMPARABLE:
+        rows.append(("equal", _list(groups.equal)))
+    rows += [(key, _list(words)) for key in ("release", "shrink") if (words := getattr(groups, key))]
+    rows += _optional("reference", groups.reference or "")
+    if groups.pooled:
+        rows.append(("pooled", "true"))
+    return _block("groups", rows)
 
 
 def _block(header: str, rows: list[tuple[str, str]]) -> str:

@@ -1,9 +1,8 @@
-"""Does the model reproduce the answers, and what does each answer tell?"""
+"""Does the model reproduce the answers?"""
 
 from __future__ import annotations
 
 from medpsy.plots.category_counts import category_counts
-from medpsy.plots.category_curves import category_curves
 from medpsy.report.blocks import Block, Section
 from medpsy.report.context import Context
 from medpsy.report.figures import drawn, slug
@@ -12,7 +11,7 @@ ORDER = 70
 
 
 def build(context: Context) -> Section | None:
-    """Return observed and predicted counts, and category curves, a figure per construct."""
+    """Return observed and predicted counts, a figure per construct."""
     blocks: list[Block] = []
     if not context.predicted.empty:
         names = context.predicted["construct"].astype(str)
@@ -28,16 +27,5 @@ def build(context: Context) -> Section | None:
                     alt=f"Observed and predicted counts per item and category, {name}. {found}.",
                 )
             )
-    for at, curves in enumerate(context.curves):
-        name = str(curves.attrs.get("construct", at + 1))
-        items = ", ".join(str(item) for item in curves["item"].values)
-        blocks.append(
-            drawn(
-                category_curves(curves),
-                name=f"curves-{at}-{slug(name)}",
-                caption=f"Category curves of {name}: posterior mean and {context.mass} band.",
-                alt=f"Probability of each answer as {name} rises, for the items {items}.",
-            )
-        )
     title = "Does the model fit the answers"
     return Section(title, "does-the-model-fit-the-answers", blocks) if blocks else None

@@ -1,0 +1,77 @@
+"""Constructs with a structure of their own: bifactor, testlets, second order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from medpsy.spec.model_spec import Construct, SecondOrder, Specific
+from medpsy.survey.items import expand_items
+
+__all__ = ["Bifactor", "SecondOrder", "Testlets"]
+
+Parts = Mapping[str, str | Iterable[str]]
+
+
+def Bifactor(
+    name: str,
+    items: str | Iterable[str],
+    specific: Parts,
+    *,
+    family: str = "graded",
+    positive: bool = False,
+) -> Construct:
+    """Return a construct whose items also share specific factors: predictor slope * theta + slope_s * u_s.
+
+    Parameters
+    ----------
+    name : str
+        Name of the construct, the general factor.
+    items : str or iterable of str
+        All items, as in :func:`medpsy.GradedResponse`.
+    specific : mapping of str to items
+        Specific factors with two items or more each; an item is in one of them at most. All factors are
+        independent, with variance 1.
+    family : str
+        Response family of the items: categorical, with one slope per item.
+    positive : bool
+        Give all slopes, general and specific, a positive prior; by default only the first of each factor.
+
+    Returns
+    -------
+    Construct
+
+    Raises
+    ------
+    SpecError
+        No item, an item twice, a range that cannot be read.
+
+    References
+    ----------
+    Gibbons, R. D., & Hedeker, D. R. (1992). Full-information item bi-factor analysis. Psychometrika, 57,
+    423-436. doi:10.1007/BF02295430
+    """
+    return Construct(name, expand_items(items), family, positive, _parts(specific))
+
+
+def Testlets(
+    name: str,
+    items: str | Iterable[str],
+    testlets: Parts,
+    *,
+    family: str = "graded",
+    positive: bool = False,
+) -> Construct:
+    """Return a construct whose items come in testlets: predictor slope * (theta + sd_s * u_s).
+
+    Parameters, result and errors as in :func:`Bifactor`; every testlet has one sd, in units of the construct.
+
+    References
+    ----------
+    Bradlow, E. T., Wainer, H., & Wang, X. (1999). A Bayesian random effects model for testlets.
+    Psychometrika, 64, 153-168. doi:10.1007/BF02294533
+    """
+    return Construct(name, expand_items(items), family, positive, _parts(testlets), testlets=True)
+
+
+def _parts(parts: Parts) -> tuple[Specific, ...]:
+    return tuple(Specific(name, expand_items(items)) for name, items in parts.items())

@@ -1,0 +1,121 @@
+"""Groups compared on observed scores: the classical twin of latent mean differences."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medpsy.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def score_differences(
+    scores: np.ndarray, label: np.ndarray, levels: tuple[str, ...], *, interval: float = 0.95
+) -> pd.DataFrame:
+    """Differences of mean scores between all pairs of groups, robust to unequal variances.
+
+    Welch's test, which is least squares with heteroscedasticity-robust errors of the HC2 kind (MacKinnon &
+    White, 1985, doi:10.1016/0304-4076(85)90158-7), with Satterthwaite's degrees of freedom.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (person,)
+        NaN where there is none.
+    label : ndarray of int, shape (person,)
+        Group, -1 where unknown.
+    levels : tuple of str
+    interval : float
+        Confidence of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        group, against, n, n_against (persons with a score), difference, se, lower, upper (units of the
+        score), df, p, d (in pooled sds, corrected for small samples: Hedges, 1981,
+        doi:10.3102/10769986006002107).
+
+    Raises
+    ------
+    DataError
+        Fewer than two groups with at least two scores each.
+    """
+    import pandas as pd
+    from scipy import stats
+
+    known = ~np.isnan(scores)
+    held = {g: scores[known & (label == g)] for g in range(len(levels))}
+    held = {g: values for g, values in held.items() if values.size >= 2}
+    if len(held) < 2:
+        raise DataError(
+            "fewer than two groups have two persons with a score", hint="Join groups, or leave them out."
+        )
+    rows = []
+    for low, high in combinations(held, 2):
+        x, y = held[low], held[high]
+        parts = x.var(ddof=1) / x.size, y.var(ddof=1) / y.size
+        error = np.sqrt(sum(parts))
+        difference = y.mean() - x.mean()
+        total = x.size + y.size - 2
+        pooled = np.sqrt(((x.size - 1) * x.var(ddof=1) + (y.size - 1) * y.var(ddof=1)) / total)
+        if error > 0:
+            df = sum(parts) ** 2 / (parts[0] ** 2 / (x.size - 1) + parts[1] ** 2 / (y.size - 1))
+            half = stats.t.ppf(0.5 + interval / 2, df) * error
+            p = 2 * stats.t.sf(abs(difference) / error, df)
+            d = difference / pooled * (1 - 3 / (4 * total - 1))
+        else:
+            df = half = p = d = np.nan
+        rows.append(
+            (levels[high], levels[low], y.size, x.size, difference, error, difference - half,
+             difference + half, df, p, d)
+        )  # fmt: skip
+    names = ["group", "against", "n", "n_against", "difference", "se", "lower", "upper", "df", "p", "d"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def design_effect(size: float, icc: Any) -> Any:
+    """How much larger a variance is when persons come in clusters of ``size``: 1 + (size - 1) icc.
+
+    Kish (1965), Survey Sampling, ISBN 9780471109495.
+    """
+    return 1.0 + (size - 1.0) * icc
+
+
+def what_if(
+    n: int, sizes: tuple[float, ...] = (20, 40, 60), iccs: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2)
+) -> pd.DataFrame:
+    """Effective sample sizes if persons had come in clusters that were not recorded.
+
+    Parameters
+    ----------
+    n : int
+        Persons.
+    sizes : tuple of float
+        Supposed numbers of persons per cluster.
+    iccs : tuple of float
+        Supposed intraclass correlations.
+
+    Returns
+    -------
+    DataFrame
+        cluster_size, icc, design_effect, effective_n, error_factor (by which standard errors grow).
+    """
+    import pandas as pd
+
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise DataError(f"{n!r} is no number of persons", hint="Give at least 1.")
+    rows = []
+    for size in sizes:
+        for icc in iccs:
+            if size < 1 or not 0 <= icc <= 1:
+                raise DataError(
+                    f"clusters of {size:g} persons with an intraclass correlation of {icc:g} do not exist",
+                    hint="Clusters have at least one person; the correlation lies between 0 and 1.",
+                )
+            effect = design_effect(size, icc)
+            rows.append((float(size), float(icc), effect, n / effect, np.sqrt(effect)))
+    names = ["cluster_size", "icc", "design_effect", "effective_n", "error_factor"]
+    return pd.DataFrame(rows, columns=names)

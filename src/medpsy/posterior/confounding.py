@@ -1,0 +1,193 @@
+"""What an unmeasured common cause of mediator and outcome would have to be like to undo an indirect effect.
+
+With rho the correlation of the residuals of mediator and outcome that such a cause brings about, the path
+from mediator to outcome is b(rho) = (s1/s2) [r - rho sqrt((1 - r^2) / (1 - rho^2))], where s1, s2 are the
+residual sds of outcome and mediator given the exposure and r is their residual correlation there; it is zero
+at rho = r (Imai, Keele & Yamamoto, 2010, doi:10.1214/10-STS321). With other mediators all is given those as
+well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from medpsy.errors import SpecError
+from medpsy.latent.base import system
+from medpsy.ops import Numpy
+from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.pathways import Pathways
+from medpsy.result import Result
+
+#: Correlations at which the curve is drawn.
+RHO = np.round(np.linspace(-0.9, 0.9, 73), 3)
+
+
+def confounded_slope(
+    rho: np.ndarray, r: np.ndarray, sd_outcome: np.ndarray, sd_mediator: np.ndarray
+) -> np.ndarray:
+    """Slope of the outcome on the mediator if their residuals correlate by ``rho``.
+
+    Parameters
+    ----------
+    rho : ndarray
+        Correlation that the unmeasured cause brings about, inside (-1, 1).
+    r : ndarray
+        Residual correlation of outcome and mediator given the exposure.
+    sd_outcome, sd_mediator : ndarray
+        Residual sds given the exposure.
+    """
+    return sd_outcome / sd_mediator * (r - rho * np.sqrt((1 - r**2) / (1 - rho**2)))
+
+
+def robustness(r: np.ndarray) -> np.ndarray:
+    """Share of the residual variance of both mediator and outcome that a cause must explain to undo the path.
+
+    Cinelli & Hazlett (2020, doi:10.1111/rssb.12348): with f^2 = r^2 / (1 - r^2) the robustness value is
+    (sqrt(f^4 + 4 f^2) - f^2) / 2, the outcome's share counted given the mediator.
+    """
+    odds = r**2 / (1 - r**2)
+    return (np.sqrt(odds**2 + 4 * odds) - odds) / 2
+
+
+def tipping(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
+    """Tipping point of every indirect effect of a mediation.
+
+    Parameters
+    ----------
+    result : Result
+    interval : float
+        Posterior mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per mediator and outcome: mediator, outcome; rho, rho_lower, rho_upper (correlation of the
+        residuals at which the path from mediator to outcome would be zero); share, share_lower, share_upper
+        (its absolute value: the part of both residual variances that one unmeasured cause would have to
+        explain, its effects counted given the exposure); robustness, robustness_lower, robustness_upper (the
+        same with its effect on the outcome counted given the mediator as well, see :func:`robustness`);
+        p_sign (posterior probability of the sign of rho).
+
+    Raises
+    ------
+    SpecError
+        No recognised mediation, a moderated path out of a mediator, a binary outcome.
+    """
+    check_interval(interval)
+    rows = []
+    for mediator, outcome in _pairs(result):
+        r, _, _ = _residual(result, mediator, outcome)
+        row: dict[str, object] = {"mediator": mediator, "outcome": outcome}
+        for name, draws in (("rho", r), ("share", np.abs(r)), ("robustness", robustness(r))):
+            lower, upper = bounds(draws, interval)
+            row |= {name: float(np.median(draws)), f"{name}_lower": lower, f"{name}_upper": upper}
+        rows.append(row | {"p_sign": max((r > 0).mean(), (r < 0).mean())})
+    return pd.DataFrame(rows)
+
+
+def tipping_curve(
+    result: Result, mediator: str | None = None, outcome: str | None = None, *, interval: float = 0.95
+) -> pd.DataFrame:
+    """Indirect effect through one mediator over the correlation that an unmeasured cause brings about.
+
+    Parameters
+    ----------
+    mediator, outcome : str, optional
+        The first ones unless given.
+
+    Returns
+    -------
+    DataFrame
+        rho, mean, lower, upper: the effect of the (first level of the) exposure through that mediator alone,
+        raw units. ``attrs``: mediator, outcome, exposure, interval, tipping (median) and its bounds.
+
+    Raises
+    ------
+    SpecError
+        As :func:`tipping`; an exposure whose path to the mediator is moderated.
+    """
+    check_interval(interval)
+    pairs = _pairs(result)
+    chosen = [(m, y) for m, y in pairs if mediator in (None, m) and outcome in (None, y)]
+    if not chosen:
+        raise SpecError(f"'{mediator}' is no mediator of '{outcome}'", hint=f"Pairs: {pairs}.")
+    m, y = chosen[0]
+    design = result.model.spec.design
+    assert design is not None
+    along = Pathways(result)
+    start = along.factors(design.exposure)[0]
+    ways = [way for way in along.ways(design.exposure, m) if way.stations == (start, m)]
+    if along.moderators(ways):
+        raise SpecError(
+            f"the effect of '{design.exposure}' on '{m}' changes with {along.moderators(ways)[0]}",
+            hint="tipping() needs no exposure.",
+        )
+    first = along.effect(ways[0], {})
+    r, sd_y, sd_m = _residual(result, m, y)
+    draws = first * confounded_slope(RHO[:, None], r, sd_y, sd_m)
+    lower, upper = bounds(draws, interval)
+    frame = pd.DataFrame({"rho": RHO, "mean": draws.mean(axis=1), "lower": lower, "upper": upper})
+    low, high = bounds(r, interval)
+    frame.attrs |= {
+        "mediator": m, "outcome": y, "exposure": start, "interval": float(interval),
+        "tipping": float(np.median(r)), "tipping_lower": float(low), "tipping_upper": float(high),
+    }  # fmt: skip
+    return frame
+
+
+def _pairs(result: Result) -> list[tuple[str, str]]:
+    """Mediators with the outcomes they have a constant path to."""
+    design = result.model.spec.design
+    if design is None or not design.mediators:
+        raise SpecError(
+            "the model is no recognised mediation", hint="Write it as mp.Mediation(...), or label its paths."
+        )
+    layout = result.data.layout
+    pairs = []
+    for y in design.outcomes:
+        if layout.families[layout.nodes.index(y)] == "bernoulli":
+            raise SpecError(
+                f"the residual of the binary outcome '{y}' has no correlation",
+                hint="The tipping point is defined for numbers and constructs.",
+            )
+        for m in design.mediators:
+            if any(len(t) > 1 and m in t for t in _terms_of(result, y)):
+                raise SpecError(
+                    f"the path from '{m}' to '{y}' has no single tipping point: it is moderated",
+                    hint="Fit the model without that moderation.",
+                )
+            pairs.append((m, y))
+    return pairs
+
+
+def _terms_of(result: Result, target: str) -> list[tuple[str, ...]]:
+    layout = result.data.layout
+    place = layout.nodes.index(target)
+    return [layout.factors_of(c) for c in layout.coefficients if c.target == place]
+
+
+def _residual(result: Result, mediator: str, outcome: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Correlation and sds (outcome, mediator; raw units) of the residuals given all else that explains the
+    outcome.
+
+    Observed exposures and covariates are given in the covariance L L' already.
+    """
+    data = result.data
+    layout = data.layout
+    p = {k: v.reshape(-1, *v.shape[2:]) for k, v in result.values().items()}
+    _, chol = system(data.model.structure.equations(p, layout, Numpy), layout, Numpy)
+    covariance = chol @ np.swapaxes(chol, -1, -2)
+    place = {name: i for i, name in enumerate(layout.nodes)}
+    m, y = place[mediator], place[outcome]
+    explains = {t for terms in _terms_of(result, outcome) for t in terms} - {mediator}
+    given = [place[name] for name in layout.nodes if name in explains]
+    pair = [m, y]
+    left = covariance[..., pair, :][..., :, pair]
+    if given:
+        cross = covariance[..., pair, :][..., :, given]
+        inner = covariance[..., given, :][..., :, given]
+        left = left - cross @ np.linalg.solve(inner, np.swapaxes(cross, -1, -2))
+    sd = np.sqrt(np.diagonal(left, axis1=-2, axis2=-1))
+    r = left[..., 0, 1] / (sd[..., 0] * sd[..., 1])
+    return r, sd[..., 1] * layout.unit[y], sd[..., 0] * layout.unit[m]

@@ -1,0 +1,81 @@
+"""All questions to a questionnaire in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from medpsy.classical.efa import most_factors
+from medpsy.classical.inputs import Answers
+from medpsy.errors import MedpsyError
+from medpsy.posterior.judging.correlations import correlations
+from medpsy.posterior.judging.describe import describe
+from medpsy.posterior.judging.efa import efa
+from medpsy.posterior.judging.factorability import factorability
+from medpsy.posterior.judging.findings import Findings
+from medpsy.posterior.judging.number_of_factors import number_of_factors
+from medpsy.posterior.judging.reliability import reliability
+from medpsy.posterior.judging.validity import discriminant
+
+
+def judge(
+    answers: Answers,
+    *,
+    cut: float = 0.8,
+    factors: int | None = None,
+    correlation: str = "polychoric",
+    cluster: np.ndarray | None = None,
+    repetitions: int = 200,
+    interval: float = 0.95,
+    seed: int = 0,
+) -> tuple[Findings, ...]:
+    """Describe, correlate, reliability, distinctness, factorability, number of factors, exploratory factors.
+
+    Parameters
+    ----------
+    answers : Answers
+    cut : float
+        Reliability to exceed.
+    factors : int, optional
+        Of the exploratory analysis; as many as parallel analysis found (at least one) unless given.
+    correlation : str
+        ``"polychoric"`` or ``"pearson"``, for everything on factors but KMO, which has Pearson's.
+    cluster : ndarray, shape (person,), optional
+    repetitions : int
+        Permutations of parallel analysis.
+    interval : float
+    seed : int
+
+    Returns
+    -------
+    tuple of Findings
+        A question that these answers cannot be asked is there with the reason as its note.
+    """
+    common: dict[str, Any] = {"interval": interval, "seed": seed}
+    found = [
+        _asked("Items and modules", describe, answers, **common),
+        _asked("Reliability", reliability, answers, cut=cut, cluster=cluster, **common),
+    ]
+    if len(answers.scales) > 1:
+        found.append(_asked("Correlations", correlations, answers, **common))
+        distinct = common | {"correlation": correlation, "draws": 200}
+        found.append(_asked("Distinctness of the modules", discriminant, answers, **distinct))
+    found.append(_asked("Factorability", factorability, answers, **common))
+    rules = {"correlation": correlation, "repetitions": repetitions, "seed": seed}
+    many = _asked("Number of factors", number_of_factors, answers, **rules)
+    found.append(many)
+    if many.sheets:
+        suggested = int(many["agreement"]["factors"].iloc[0])
+        wanted = min(max(1, suggested), most_factors(len(answers.items))) if factors is None else factors
+        found.append(_asked("Exploratory factor analysis", efa, answers, wanted, correlation=correlation))
+    return tuple(found)
+
+
+def _asked(title: str, ask: Callable[..., Findings], *given: Any, **options: Any) -> Findings:
+    """Return the answer to a question, or why it has none."""
+    try:
+        return ask(*given, **options)
+    except MedpsyError as error:
+        return Findings(ask.__name__, title, (), (f"{error.message}. {error.hint}".strip(),))

@@ -1,0 +1,36 @@
+"""Which fits are measurement models, and their constructs one by one, group by group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medpsy.posterior.by_group import views
+from medpsy.posterior.items_at import shares_specific_factors
+from medpsy.result import Result
+
+
+def is_measurement(result: Result) -> bool:
+    """Whether the model has constructs and explains neither them by one another nor anything by them."""
+    layout = result.data.layout
+    return bool(result.data.blocks) and bool(layout.latent.all()) and not layout.inner.size
+
+
+def measured(
+    result: Result, *, categorical: bool = True, independent: bool = False
+) -> Iterator[tuple[str, str, Result]]:
+    """Every construct of a measurement model: (name, title, result); once per group where there are groups.
+
+    ``categorical`` leaves out constructs whose items are numbers, ``independent`` those whose items share
+    specific factors. The title names the group, too.
+    """
+    if not is_measurement(result):
+        return
+    for level, one in (views(result) or {"": result}).items():
+        names = dict.fromkeys(block.construct.name for block in one.data.blocks)
+        for name in names:
+            blocks = [block for block in one.data.blocks if block.construct.name == name]
+            if categorical and not all(block.n_categories for block in blocks):
+                continue
+            if independent and shares_specific_factors(blocks[0], one.data):
+                continue
+            yield name, f"{name} ({level})" if level else name, one

@@ -1,0 +1,245 @@
+"""Effects along the paths of a fitted model, at chosen values of what they change with.
+
+A path from x to y with a product x:w is, in draw s, b_s + b_ws * w; an effect through mediators multiplies
+such slopes along a chain and adds chains up (Preacher, Rucker & Hayes, 2007,
+doi:10.1080/00273170701341316). Exact for linear equations; logistic outcomes are on the logit scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from medpsy.derive import raw_coefficients
+from medpsy.errors import SpecError, nearest
+from medpsy.latent.base import system, total_sd
+from medpsy.ops import Numpy
+from medpsy.result import Result
+
+#: A value of a moderator: a number in its own units, or the name of a level.
+Value = float | str
+#: Percentiles at which a number is probed unless values are named (Hayes, 2022, ISBN 9781462549030).
+PROBED = (16, 50, 84)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A chain of variables from an exposure (a level of it, where it is a category) to an outcome."""
+
+    stations: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """``x -> m -> y``."""
+        return " -> ".join(self.stations)
+
+
+class Pathways:
+    """The slopes between the variables of one fit.
+
+    Parameters
+    ----------
+    result : Result
+    values : mapping, optional
+        Free parameters (..., shape) on the internal scale; the posterior's, chains joined, unless given.
+    """
+
+    def __init__(self, result: Result, values: Mapping[str, np.ndarray] | None = None) -> None:
+        self.result = result
+        self.layout = result.data.layout
+        joined = {k: v.reshape(-1, *v.shape[2:]) for k, v in result.values().items()}
+        self.values = dict(joined if values is None else values)
+        self._terms = [self.layout.factors_of(c) for c in self.layout.coefficients]
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """Coefficients (draw, coefficient) in raw units."""
+        found = raw_coefficients(self.result.data, self.values)
+        if found is None:
+            raise SpecError("the model has no paths", hint="Effects are made of paths: write 'y ~ x'.")
+        return found
+
+    # Who is there
+
+    def factors(self, variable: str) -> tuple[str, ...]:
+        """Names under which a variable enters: itself, or its levels but the reference.
+
+        Raises
+        ------
+        SpecError
+            The model has no such variable.
+        """
+        if variable in self.layout.nodes:
+            return (variable,)
+        found = tuple(c.name for c in self.layout.columns if c.variable == variable and not c.factors)
+        if not found:
+            known = [*self.layout.nodes, *self.result.model.covariates]
+            raise SpecError(f"the model has no variable '{variable}'", hint=nearest(variable, known))
+        return found
+
+    def ways(self, exposure: str, outcome: str) -> list[Way]:
+        """All chains from (the levels of) an exposure to an outcome, short ones first."""
+        nodes = self.layout.nodes
+        if outcome not in nodes:
+            raise SpecError(f"nothing explains '{outcome}' in this model", hint=nearest(outcome, nodes))
+        out = [w for start in self.factors(exposure) for w in self._from(start, outcome)]
+        return sorted(out, key=lambda way: len(way.stations))
+
+    def _from(self, start: str, outcome: str) -> Iterator[Way]:
+        front: list[tuple[str, ...]] = [(start,)]
+        while front:
+            yield from (Way(way) for way in front if way[-1] == outcome and len(way) > 1)
+            front = [(*way, node) for way in front for node in self._children(way[-1])]
+
+    def _children(self, name: str) -> list[str]:
+        found = {c.target for c, t in zip(self.layout.coefficients, self._terms, strict=True) if t == (name,)}
+        return [self.layout.nodes[i] for i in sorted(found)]
+
+    def moderators(self, ways: Sequence[Way]) -> tuple[str, ...]:
+        """Variables that any step of the chains changes with."""
+        variable = {c.name: c.variable for c in self.layout.columns}
+        found: dict[str, None] = {}
+        for way in ways:
+            for source, target in zip(way.stations[:-1], way.stations[1:], strict=True):
+                for terms in self._of(target):
+                    if source in terms and len(terms) > 1:
+                        found |= dict.fromkeys(variable.get(t, t) for t in terms if t != source)
+        return tuple(found)
+
+    def _of(self, target: str) -> list[tuple[str, ...]]:
+        place = self.layout.nodes.index(target)
+        pairs = zip(self.layout.coefficients, self._terms, strict=True)
+        return [terms for c, terms in pairs if c.target == place]
+
+    # Slopes and effects
+
+    def slope(self, source: str, target: str, at: Mapping[str, float]) -> np.ndarray:
+        """Slope (draw,) of one step at ``at`` (value by factor), raw units."""
+        place = self.layout.nodes.index(target)
+        total = np.zeros(len(self.coefficients))
+        for i, (c, terms) in enumerate(zip(self.layout.coefficients, self._terms, strict=True)):
+            if c.target == place and source in terms:
+                total = total + self.coefficients[:, i] * np.prod([at[t] for t in terms if t != source])
+        return total
+
+    def effect(self, way: Way, at: Mapping[str, float]) -> np.ndarray:
+        """Effect (draw,) along one chain, raw units."""
+        steps = zip(way.stations[:-1], way.stations[1:], strict=True)
+        return np.prod([self.slope(source, target, at) for source, target in steps], axis=0)
+
+    def predicted(self, target: str, at: Mapping[str, float]) -> np.ndarray:
+        """Expected value (draw,) of a variable at ``at`` (value by factor), all other factors at their means.
+
+        Raw units; of a binary variable the logit.
+        """
+        node = self.layout.nodes.index(target)
+        eq = self.result.model.structure.equations(self.values, self.layout, Numpy)
+        total = self.layout.centre[node] + self.layout.unit[node] * eq.g[..., node, 0]
+        centre = dict(zip(self.layout.nodes, self.layout.centre, strict=True))
+        centre |= {column.name: column.centre for column in self.layout.columns}
+        for i, (c, terms) in enumerate(zip(self.layout.coefficients, self._terms, strict=True)):
+            if c.target == node:
+                mean = self.layout.columns[c.source - 1].centre if c.from_column else 0.0
+                if not c.from_column and c.by is None:
+                    mean = centre[terms[0]]
+                value = np.prod([at.get(t, centre[t]) for t in terms])
+                total = total + self.coefficients[:, i] * (value - mean)
+        return np.broadcast_to(total, (len(self.coefficients),))
+
+    def ratio(self, source: str, target: str) -> np.ndarray:
+        """What turns a raw effect of source on target (draw,) into a standardised one: sd over sd.
+
+        A category counts 1. Sds are those that the model implies, interactions left out.
+        """
+        return self._sd(source) / self._sd(target)
+
+    def _sd(self, name: str) -> np.ndarray:
+        if name in self.layout.nodes:
+            i = self.layout.nodes.index(name)
+            eq = self.result.model.structure.equations(self.values, self.layout, Numpy)
+            return total_sd(*system(eq, self.layout, Numpy), self.layout)[..., i] * self.layout.unit[i]
+        column = next(c for c in self.layout.columns if c.name == name)
+        return np.full(len(self.coefficients), column.unit)
+
+    # Values of moderators
+
+    def settings(self, moderators: Sequence[str], at: Mapping[str, object] | None) -> list[dict[str, Value]]:
+        """All combinations of the values at which the moderators are probed.
+
+        Parameters
+        ----------
+        moderators : sequence of str
+        at : mapping, optional
+            Value or values by moderator; the others at every level, or at three percentiles.
+
+        Raises
+        ------
+        SpecError
+            A variable that nothing changes with, a level or number that is none.
+        """
+        named = dict(at or {})
+        for name in named:
+            if name not in moderators:
+                raise SpecError(
+                    f"no effect asked for changes with '{name}'",
+                    hint=nearest(name, moderators) if moderators else "The model has no products.",
+                )
+        lists = [self._probed(name, named.get(name)) for name in moderators]
+        return [dict(zip(moderators, values, strict=True)) for values in product(*lists)]
+
+    def _probed(self, name: str, given: object) -> list[Value]:
+        levels = self.levels(name)
+        if given is None:
+            return list(levels) if levels else probes(self.numbers(name))
+        alone = isinstance(given, str | int | float | np.number)
+        values = [given] if alone else list(given)  # type: ignore[call-overload]
+        for value in values:
+            if levels and value not in levels:
+                raise SpecError(
+                    f"'{value}' is no level of '{name}' that occurs", hint=nearest(str(value), levels)
+                )
+            if not levels and (isinstance(value, str | bool) or not np.isfinite(value)):
+                raise SpecError(f"'{value}' is no value of the number '{name}'", hint="Give a number.")
+        return list(values)
+
+    def levels(self, name: str) -> tuple[str, ...]:
+        """Levels that occur of a category, the reference first; nothing for a number or construct."""
+        survey = self.result.survey
+        if name not in survey.variables or survey.variable(name).kind != "category":
+            return ()
+        codes = survey.variables[name]
+        return tuple(text for k, text in enumerate(survey.variable(name).levels) if (codes == k).any())
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Observed values of a number; of a construct, quantiles of its distribution over the persons."""
+        if name in self.result.survey.variables:
+            values = np.asarray(self.result.survey.variables[name], dtype=float)
+            return values[~np.isnan(values)]
+        from scipy.stats import norm
+
+        return float(self._sd(name).mean()) * norm.ppf(np.linspace(0.005, 0.995, 199))
+
+    def at(self, setting: Mapping[str, Value]) -> dict[str, float]:
+        """A setting as the value of every factor: 0 and 1 for the levels of a category."""
+        out: dict[str, float] = {}
+        for name, value in setting.items():
+            if isinstance(value, str):
+                out |= {factor: float(factor == f"{name}[{value}]") for factor in self._level_names(name)}
+            else:
+                out[name] = float(value)
+        return out
+
+    def _level_names(self, name: str) -> tuple[str, ...]:
+        return (name,) if name in self.layout.nodes else self.factors(name)
+
+
+def probes(values: np.ndarray) -> list[Value]:
+    """Values at which a number is probed: all of at most two, else the 16th, 50th and 84th percentile."""
+    distinct = np.unique(values)
+    if distinct.size <= 2:
+        return [float(v) for v in distinct]
+    return sorted({float(v) for v in np.percentile(values, PROBED)})

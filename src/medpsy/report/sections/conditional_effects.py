@@ -1,0 +1,159 @@
+"""How the effects of a mediation change with their moderators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from medpsy.plots.conditional_curve import conditional_curve
+from medpsy.plots.numbers import estimate, with_interval
+from medpsy.plots.slope_lines import slope_lines
+from medpsy.posterior.conditional import conditional, contrasts, curve
+from medpsy.posterior.conditional import slope_lines as lines
+from medpsy.posterior.natural import natural
+from medpsy.posterior.pathways import Pathways
+from medpsy.report.blocks import Block, Section, Text
+from medpsy.report.context import Context
+from medpsy.report.figures import drawn, slug
+from medpsy.report.tables import table
+from medpsy.result import Result
+
+ORDER = 15
+
+
+def gather(result: Result, interval: float) -> dict[str, Any] | None:
+    """Return conditional effects, contrasts, curves and lines of a moderated mediation."""
+    design = result.model.spec.design
+    if design is None or not design.moderation:
+        return None
+    along = Pathways(result)
+    numbers = [w for w in design.moderators if not along.levels(w) and w not in design.exposures]
+    found: dict[str, Any] = {
+        "moderators": list(design.moderators),
+        "conditional": conditional(result, interval=interval),
+        "contrasts": contrasts(result, interval=interval),
+        "curves": [],
+        "lines": [],
+        "natural": None,
+    }
+    through = bool(design.mediators)
+    ways = [w for w in along.ways(design.exposure, design.outcome) if (len(w.stations) > 2) == through]
+    if len(design.mediators) <= 1 and not along.levels(design.exposure):
+        effect, changing = "indirect" if through else "direct", along.moderators(ways)
+        found["curves"] = [
+            curve(result, w, effect=effect, interval=interval) for w in numbers if w in changing
+        ]
+    for target, source in _moderated_paths(result, along):
+        found["lines"].append(lines(result, target, source, interval=interval))
+    if design.mediators and set(design.moderators) & set(design.exposures):
+        found["natural"] = natural(result, interval=interval)
+    return found
+
+
+def _moderated_paths(result: Result, along: Pathways) -> list[tuple[str, str]]:
+    """Labelled paths with one or two products, out of a number or construct that moderates nothing."""
+    spec = result.model.spec
+    assert spec.design is not None
+    found = []
+    for path in spec.paths:
+        products = [p for p in spec.paths if p.target == path.target and p.by and path.source in p.variables]
+        plain = path.label and not path.by and path.source not in spec.design.moderators
+        if plain and 1 <= len(products) <= 2 and not along.levels(path.source):
+            found.append((path.target, path.source))
+    return found
+
+
+def build(context: Context) -> Section | None:
+    """Return conditional effects, their contrasts, curves and simple slopes."""
+    parts = context.parts.get("conditional_effects")
+    if not parts:
+        return None
+    names = parts["moderators"]
+    blocks: list[Block] = [
+        Text(
+            [
+                f"The effects change with {', '.join(names)}: each holds at the values beside it. Numbers "
+                "are probed "
+                "at their 16th, 50th and 84th percentile unless they have two values only."
+            ]
+        ),
+        _effects(context, parts["conditional"], names),
+    ]
+    blocks += [_curve(context, one) for one in parts["curves"]]
+    blocks += [_lines(context, one) for one in parts["lines"] if one["setting"].nunique() <= 6]
+    blocks.append(_contrasts(context, parts["contrasts"]))
+    if parts["natural"] is not None:
+        blocks.append(_natural(context, parts["natural"]))
+    return Section("Conditional effects", "conditional-effects", blocks)
+
+
+def _effects(context: Context, frame: pd.DataFrame, names: list[str]) -> Any:
+    moderators = [name for name in names if name in frame.columns]
+    shown = frame.copy()
+    for name in moderators:
+        shown[name] = [value if isinstance(value, str) else estimate(value) for value in frame[name]]
+    triples = zip(frame["std_mean"], frame["std_lower"], frame["std_upper"], strict=True)
+    shown["std"] = [with_interval(*triple) for triple in triples]
+    columns = {"effect": ("Effect", "text"), "text": ("Path", "text")}
+    columns |= {name: (name, "text") for name in moderators}
+    columns |= {
+        "mean": ("Mean", "estimate"), "sd": ("SD", "estimate"), "lower": ("Lower", "estimate"),
+        "upper": ("Upper", "estimate"), "p_direction": ("P(direction)", "probability"),
+        "std": ("Standardised", "numbers"),
+    }  # fmt: skip
+    return table(f"Conditional effects with {context.mass} intervals.", shown, columns)
+
+
+def _contrasts(context: Context, frame: pd.DataFrame) -> Any:
+    columns = {
+        "effect": ("Effect", "text"), "text": ("Path", "text"), "setting": ("At", "text"),
+        "minus": ("Minus at", "text"), "mean": ("Difference", "estimate"), "lower": ("Lower", "estimate"),
+        "upper": ("Upper", "estimate"), "p_direction": ("P(direction)", "probability"),
+    }  # fmt: skip
+    return table(f"Differences of the conditional effects with {context.mass} intervals.", frame, columns)
+
+
+def _natural(context: Context, frame: pd.DataFrame) -> Any:
+    columns = {
+        "effect": ("Effect", "text"), "mean": ("Mean", "estimate"), "sd": ("SD", "estimate"),
+        "lower": ("Lower", "estimate"), "upper": ("Upper", "estimate"),
+        "p_direction": ("P(direction)", "probability"),
+    }  # fmt: skip
+    low, high = (v if isinstance(v, str) else estimate(v) for v in (frame.attrs["low"], frame.attrs["high"]))
+    return table(
+        f"Natural and controlled effects of changing the exposure from {low} to {high}, averaged over the "
+        "persons, "
+        f"with {context.mass} intervals.",
+        frame, columns,
+        notes=[
+            "Natural effects let the mediators be as they would be under the exposure; the controlled direct "
+            "effect holds them at their means."
+        ],
+    )  # fmt: skip
+
+
+def _curve(context: Context, frame: pd.DataFrame) -> Any:
+    about = frame.attrs
+    said = "; ".join(f"{estimate(a)} to {estimate(b)}" for a, b in about["regions"]) or "nowhere"
+    caption = (
+        f"The {about['effect']} effect {about['text']} over {about['moderator']}, with its {context.mass} "
+        "band: it "
+        f"excludes zero {'at ' if about['regions'] else ''}{said}, where {100 * about['share']:.0f} % of the "
+        "persons lie."
+    )
+    return drawn(
+        conditional_curve(frame), name=f"curve-{slug(about['moderator'])}", caption=caption, alt=caption
+    )
+
+
+def _lines(context: Context, frame: pd.DataFrame) -> Any:
+    about = frame.attrs
+    caption = (
+        f"Simple slopes: expected {about['target']} over {about['source']}, all else at its mean, with "
+        f"{context.mass} bands."
+    )
+    ends = frame.groupby("setting", sort=False)["mean"].agg(["first", "last"])
+    alt = "; ".join(f"{s}: {estimate(r['first'])} to {estimate(r['last'])}" for s, r in ends.iterrows())
+    name = f"slopes-{slug(about['target'])}-{slug(about['source'])}"
+    return drawn(slope_lines(frame), name=name, caption=caption, alt=f"{caption} {alt}.")
