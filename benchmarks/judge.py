@@ -51,36 +51,44 @@ def verdict(draws: dict[str, np.ndarray], divergences: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``ess_bulk``, ``ess_tail``, ``rhat`` (None where too short to be computed), ``worst`` (name of the
+        ``ess_bulk``, ``ess_tail``, ``rhat``, ``worst`` (name of the
         quantity with the smallest bulk size), ``quantities``, ``gate`` (list of reasons, empty if passed).
     """
-    from arviz_stats.base import array_stats
-
     names = list(draws)
     stacked = np.stack([draws[name] for name in names])
     chains = stacked.shape[1]
-    bulk, tail, rhat = (
-        np.array([float(measure(one)) for one in stacked])
-        for measure in (
-            lambda x: array_stats.ess(x, chain_axis=0, draw_axis=1, method="bulk"),
-            lambda x: array_stats.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95)),
-            lambda x: array_stats.rhat(x, chain_axis=0, draw_axis=1),
-        )
-    )
+    # A quantity that never moved divides zero by zero.
+    with np.errstate(all="ignore"):
+        bulk, tail, rhat = _statistics(stacked)
+    still = np.isnan(rhat)
     least = LEAST_ESS_PER_CHAIN * chains
     reasons = []
-    if not np.nanmax(rhat, initial=0.0) <= MOST_RHAT or np.isnan(rhat).any():
-        reasons.append(f"largest R-hat {np.nanmax(rhat):.3f}")
+    if still.any():
+        reasons.append(f"{names[int(np.argmax(still))]} did not move")
+    bulk, tail, rhat = np.where(still, 0.0, bulk), np.where(still, 0.0, tail), np.where(still, 0.0, rhat)
+    if rhat.max() > MOST_RHAT:
+        reasons.append(f"largest R-hat {rhat.max():.3f}")
     for what, values in (("bulk", bulk), ("tail", tail)):
         if not (values >= least).all():
-            reasons.append(f"smallest {what} ESS {np.nanmin(values):.0f}")
+            reasons.append(f"smallest {what} ESS {values.min():.0f}")
     if divergences:
         reasons.append(f"{divergences} divergences")
     return {
-        "ess_bulk": float(np.nanmin(bulk)), "ess_tail": float(np.nanmin(tail)),
-        "rhat": float(np.nanmax(rhat)), "worst": names[int(np.nanargmin(bulk))],
-        "quantities": len(names), "gate": reasons,
+        "ess_bulk": float(bulk.min()), "ess_tail": float(tail.min()), "rhat": float(rhat.max()),
+        "worst": names[int(bulk.argmin())], "quantities": len(names), "gate": reasons,
     }  # fmt: skip
+
+
+def _statistics(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bulk and tail effective sample size and R-hat of every quantity (quantity, chain, draw)."""
+    from arviz_stats.base import array_stats
+
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    return (
+        np.array([float(array_stats.ess(x, method="bulk", **axes)) for x in draws]),
+        np.array([float(array_stats.ess(x, method="tail", prob=(0.05, 0.95), **axes)) for x in draws]),
+        np.array([float(array_stats.rhat(x, **axes)) for x in draws]),
+    )
 
 
 def moments(draws: dict[str, np.ndarray]) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ How it is measured:
   Compiling and reading are not in it. ESS/s is the smallest ESS over all these quantities, per second of
   sampling.
 - **gradients/draw**: mean number after warm-up. **memory**: peak of all processes together until the result
-  (proportional shares on Linux, looked at five times a second).
+  (proportional shares on Linux, looked at every 0.1 to 2 s).
 - **off**: largest difference of a posterior mean (or estimate) from that of medpsy's compiled route, in its
   posterior sds, over the quantities that both report.
 
@@ -61,8 +62,8 @@ def page(folder: Path = results.FOLDER) -> str:
     return "\n".join(parts)
 
 
-def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def _table(head: list[str], rows: Sequence[Sequence[str]]) -> str:
+    lines: list[Sequence[str]] = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
@@ -153,11 +154,8 @@ def _estimate_row(entry: dict[str, Any], runs: list[f.Record], off: str) -> tupl
 def _times(runs: list[f.Record]) -> str:
     """Times of the runs that passed; if none did, all times in brackets."""
     ok = [one for one in runs if f.passed(one)]
-    return (
-        f.spread(f.values(ok, f.to_result))
-        if ok or not runs
-        else f"[{f.spread(f.values(runs, f.to_result))}]"
-    )
+    text = f.spread(f.values(ok or runs, f.to_result))
+    return text if ok or not runs else f"[{text}]"
 
 
 def _gate(runs: list[f.Record]) -> str:
@@ -165,8 +163,8 @@ def _gate(runs: list[f.Record]) -> str:
     bad = [one for one in runs if not f.passed(one)]
     if not bad:
         return "passed"
-    reason = (bad[0].get("gate") or bad[0].get("own_gate"))[0]
-    return f"failed in {len(bad)} of {len(runs)}: {reason}"
+    reasons = [*bad[0].get("gate", []), *bad[0].get("own_gate", [])]
+    return f"failed in {len(bad)} of {len(runs)}: {reasons[0]}"
 
 
 def _off(reference: dict[str, Any], entry: dict[str, Any]) -> str:

@@ -10,7 +10,12 @@ import numpy as np
 
 import numeric_cases  # noqa: F401  (sets the flags under which PyTensor evaluates a graph once)
 from medpsy.bind import ModelData, bind
+from medpsy.engines.base import engines
+from medpsy.fit import _tree
+from medpsy.inference.compiled_route import Posterior
 from medpsy.model import compose
+from medpsy.result import Result
+from medpsy.simulate import draw_prior
 from medpsy.spec.groups import Groups
 from medpsy.spec.syntax import parse_model
 from medpsy.survey.instrument import Instrument, Module, Variable
@@ -92,6 +97,30 @@ def simulated_numbers(
     person = np.array([f"p{i}" for i in range(len(order))])
     truth = {"loading": loading, "intercept": intercept}
     return Survey(Instrument((module,), tuple(variables)), person, codes, columns), truth
+
+
+def drawn(
+    data: ModelData,
+    survey: Survey,
+    values: Mapping[str, Any] | None = None,
+    *,
+    chains: int = 2,
+    draws: int = 100,
+    noise: float = 0.0,
+    seed: int = 1,
+) -> Result:
+    """A result without a sampler: draws of the priors, but for ``values``, with normal noise around them."""
+    rng = np.random.default_rng(seed)
+    held = {
+        name: value.reshape(chains, draws, *value.shape[1:])
+        for name, value in draw_prior(data.parameters, rng, chains * draws).items()
+    }
+    for name, value in (values or {}).items():
+        wide = np.broadcast_to(np.asarray(value, dtype=float), held[name].shape)
+        held[name] = wide + (noise * rng.normal(size=wide.shape) if wide.ndim == 3 else 0.0)
+    terms = rng.normal(-5.0, 0.3, (chains, draws, data.n_person))
+    posterior = Posterior(values=held, stats={}, log_likelihood=terms, log_prior=None)
+    return Result(_tree(data, posterior, engines()["quadrature"]), data, survey, {})
 
 
 def grouped(

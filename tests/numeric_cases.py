@@ -91,9 +91,14 @@ def with_fewer(answers: Survey, item: str, categories: int) -> Survey:
     """The same survey with one item asked with fewer categories, in a module of its own."""
     modules = []
     for module in answers.instrument.modules:
-        modules.append(replace(module, items=tuple(name for name in module.items if name != item)))
+        names = tuple(name for name in module.items if name != item)
+        reverse = tuple(name for name in module.reverse if name != item)
+        if names:
+            modules.append(replace(module, items=names, reverse=reverse, wording=()))
         if item in module.items:
-            modules.append(Module(f"{module.name}_{item}", (item,), tuple(range(categories))))
+            own = (item,) if item in module.reverse else ()
+            name = f"{module.name}_{item}"
+            modules.append(Module(name, (item,), tuple(range(categories)), reverse=own))
     instrument = Instrument(tuple(modules), answers.instrument.variables)
     order = [answers.instrument.items.index(name) for name in instrument.items]
     codes = answers.codes[:, order]

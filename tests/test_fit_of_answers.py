@@ -65,7 +65,7 @@ def at_truth(codes: np.ndarray, draws: int = 80, turned: tuple[str, ...] = ()) -
 
 @pytest.fixture(scope="module")
 def sound() -> Result:
-    return at_truth(simulated(missing=0.02)[1])
+    return at_truth(simulated(missing=0.02)[1], draws=50)
 
 
 def test_answers_of_the_model_are_hardly_flagged(sound: Result) -> None:
@@ -82,9 +82,9 @@ def test_answers_of_the_model_are_hardly_flagged(sound: Result) -> None:
 def test_p_values_at_the_truth_are_uniform() -> None:
     found, scores = [], []
     for seed in range(5):
-        fitted = at_truth(simulated(200, seed)[1], draws=60)
+        fitted = at_truth(simulated(150, seed)[1], draws=40)
         found.append(item_fit(fitted, seed=seed)[["s_x2_ppp", "infit_ppp", "outfit_ppp"]].to_numpy())
-    for seed in range(20):
+    for seed in range(14):
         fitted = at_truth(simulated(100, seed)[1], draws=40)
         scores.append(score_distribution(fitted, seed=seed).attrs["ppp"]["x"])
     for values in (*np.concatenate(found).T, np.array(scores)):

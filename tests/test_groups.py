@@ -32,6 +32,7 @@ CASES = {
     "shrunk, one free": (TWO, Groups("sex", shrink=("slope", "location"), release=("x2",)), "graded"),
     "thresholds, pooled": (TWO, Groups("sex", ("thresholds",), release=("gap.x2",), pooled=True), "graded"),
     "regressions": (TWO + "\ny ~ a*x", Groups("sex", ("loadings", "thresholds", "regressions")), "graded"),
+    "one construct": ("x =~ x1..x3", Groups("sex", shrink=("location",), release=("slope.x2",)), "graded"),
     "numbers": ("x =~ n1..n3\ngrade ~ x", Groups("sex", shrink=("intercepts",)), "gaussian"),
     "numbers, configural": ("x =~ n1..n3", Groups("sex", equal=(), reference="m"), "gaussian"),
 }
@@ -228,7 +229,15 @@ def test_names_of_the_groups_do_not_matter() -> None:
     assert values[0] == pytest.approx(values[1], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["shrunk, one free", "thresholds, pooled", "numbers"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one construct",
+        pytest.param("shrunk, one free", marks=pytest.mark.slow),
+        pytest.param("thresholds, pooled", marks=pytest.mark.slow),
+        pytest.param("numbers", marks=pytest.mark.slow),
+    ],
+)
 def test_both_routes_state_one_density(name: str) -> None:
     from medpsy.inference.pymc_model import build
     from pymc_density import density_function

@@ -10,6 +10,7 @@ from medpsy.bind import bind
 from medpsy.engines.base import choose, engines
 from medpsy.engines.grid import Grid
 from medpsy.engines.grouped import Grouped, GroupSettings
+from medpsy.fit import complete
 from medpsy.latent.cells import MOST_CELLS
 from medpsy.model import compose
 from medpsy.ops import Numpy
@@ -97,17 +98,17 @@ def test_the_compiled_route_agrees_and_has_the_right_gradient() -> None:
 
 def test_sampled_persons_have_their_own_paths() -> None:
     """Averaged over the normals of a person, the conditional engine is the grid."""
-    data, p = bound(n=8)
-    nodes = np.linspace(-6, 6, 25)
+    data, p = bound(n=10)
+    nodes = np.linspace(-5.4, 5.4, 19)
     mesh = np.stack([g.ravel() for g in np.meshgrid(nodes, nodes, nodes, indexing="ij")], axis=1)
     engine = engines()["conditional"]
     weight = np.exp(-0.5 * (mesh**2).sum(1)) * (nodes[1] - nodes[0]) ** 3 / (2 * np.pi) ** 1.5
     terms = np.stack(
-        [engine.log_likelihood(data, p | {"z": np.tile(z, (8, 1))}, Numpy) for z in mesh[weight > 1e-9]]
+        [engine.log_likelihood(data, p | {"z": np.tile(z, (10, 1))}, Numpy) for z in mesh[weight > 1e-7]]
     )
-    got = np.log(weight[weight > 1e-9] @ np.exp(terms))
+    got = np.log(weight[weight > 1e-7] @ np.exp(terms))
     settings = GroupSettings((Grid((np.linspace(-7, 7, 57),) * 3),) * 2)
-    np.testing.assert_allclose(got, choose(data)[0].log_likelihood(data, p, Numpy, settings), atol=2e-3)
+    np.testing.assert_allclose(got, choose(data)[0].log_likelihood(data, p, Numpy, settings), atol=5e-3)
 
 
 def test_numbers_with_many_values_leave_only_sampled_persons() -> None:
@@ -147,3 +148,29 @@ def test_new_answers_follow_everybodys_own_paths() -> None:
         own = theta[s == value]
         slope = np.polyfit(own[:, 0], own[:, 1], 1)[0]
         assert slope == pytest.approx(value, abs=0.08)
+
+
+def test_new_answers_of_moderated_mediators_and_continuous_moderators() -> None:
+    from medpsy.simulate import simulate_from
+    from medpsy.simulate.replicate import _nodes
+
+    answers = survey(6000)
+    text = "x =~ x1..x3\ndose ~ age\nn1 ~ dose + n3 + dose:n3"
+    data = bind(compose(parse_model(text)), complete(compose(parse_model(text)), answers))
+    p = {q.name: np.zeros(q.shape) for q in data.parameters}
+    p["residual_sd"] = np.ones(2)
+    names = [c.name for c in data.layout.coefficients]
+    p["path"][names.index("n1~dose:n3")] = 0.7
+    values = _nodes(data, p, np.random.default_rng(0))
+    n3 = data.design[:, [c.name for c in data.layout.columns].index("n3") + 1]
+    dose, n1 = (data.layout.nodes.index(name) for name in ("dose", "n1"))
+    assert np.polyfit(values[:, dose] * n3, values[:, n1], 1)[0] == pytest.approx(0.7, abs=0.05)
+    data = bind(compose(parse_model(NUMBER)), survey(8000))
+    p = {k: v[0] for k, v in draw_prior(data.parameters, np.random.default_rng(1), 1).items()}
+    own = [0.2 if c.by is None and not c.from_column else 0.5 * (c.by is not None)
+           for c in data.layout.coefficients]  # fmt: skip
+    p["path"] = np.array(own)
+    theta, _ = simulate_from(data, p, np.random.default_rng(2))
+    age = data.design[:, 1]
+    slopes = np.linalg.lstsq(np.column_stack([theta[:, 0], theta[:, 0] * age]), theta[:, 1], rcond=None)[0]
+    np.testing.assert_allclose(slopes, [0.2, 0.5], atol=0.04)

@@ -232,3 +232,44 @@ def test_questions_about_what_is_not_there_are_refused() -> None:
         contrasts(plain.result)
     with pytest.raises(SpecError, match="is no category"):
         relative(plain.result)
+
+
+@pytest.mark.slow
+def test_flat_priors_give_the_published_posterior(shared: Path) -> None:
+    """Mplus, two chains of 135,000 draws, against our density by importance sampling from its mode."""
+    from medpsy.bind import bind
+    from medpsy.engines.base import choose
+    from medpsy.inference.density import Density, start_point
+    from medpsy.inference.mode import find_mode
+    from medpsy.posterior.intervals import eti, hdi
+
+    frame = pd.read_csv(shared / "data" / "talor_pmi" / "talor_pmi.csv")
+    answers = survey({name: frame[name] for name in ("cond", "pmi", "reaction")})
+    data = bind(mp.Mediation("cond", "pmi", "reaction", priors=FLAT).composed, answers)
+    engine, _ = choose(data)
+    density = Density(data, engine.compiled(data, engine.settings(data)))
+    mode = find_mode(density, start_point(data))
+    rng = np.random.default_rng(1)
+    size, freedom = 12_000, 8
+    z = rng.standard_normal((size, density.size))
+    t = z / np.sqrt(rng.chisquare(freedom, (size, 1)) / freedom)
+    logs = np.array([density.value_and_gradient(mode.u + mode.spread @ row)[0] for row in t])
+    logs += 0.5 * (freedom + density.size) * np.log1p((t**2).sum(1) / freedom)
+    weight = np.exp(logs - logs.max())
+    kept = rng.choice(size, 30_000, p=weight / weight.sum())
+    values = [density.space.constrain(mode.u + mode.spread @ t[i]) for i in range(size)]
+    names = [c.name for c in data.layout.coefficients]
+    path = np.array([v["path"] for v in values])
+    unit = dict(zip(data.layout.nodes, data.layout.unit, strict=True)) | {"cond": data.layout.columns[0].unit}
+    a = path[:, names.index("pmi~cond")] * unit["pmi"] / unit["cond"]
+    b = path[:, names.index("reaction~pmi")] * unit["reaction"] / unit["pmi"]
+    indirect = (a * b)[kept]
+    entries = json.loads((shared / "reference" / "talor_pmi.json").read_text())["entries"]
+    known = next(e for e in entries if e["id"] == "published.mplus_bayes_simple")["results"]
+    assert np.median(indirect) == pytest.approx(known["indirect"]["median"], abs=0.006)
+    low, high = eti(indirect, 0.95)
+    assert (low, high) == pytest.approx((known["indirect"]["q025"], known["indirect"]["q975"]), abs=0.015)
+    shortest = hdi(indirect, 0.95)
+    assert shortest == pytest.approx(tuple(known["indirect_hpd95"]), abs=0.02)
+    assert shortest[0] < low  # the two kinds of interval are not the same
+    assert np.average(a, weights=weight) == pytest.approx(0.4765, abs=0.01)

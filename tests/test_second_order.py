@@ -176,5 +176,5 @@ def test_what_cannot_stand_beside_it_is_refused(more: str) -> None:
 def test_two_constructs_do_not_determine_their_loadings() -> None:
     with pytest.raises(SpecError, match="2 construct"):
         Model(measured("x", "m") + "\ng =~ x + m")
-    with pytest.raises(SpecError, match="a construct itself, and by the item 'm1'"):
+    with pytest.raises(SpecError, match="a construct itself, and by 'm1'"):
         Model(measured("x") + "\ng =~ x + m1")

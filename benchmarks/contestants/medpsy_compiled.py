@@ -9,6 +9,7 @@
 #: note: persons integrated out
 
 import time
+from typing import Any
 
 from benchmarks import with_medpsy as tools
 from benchmarks.gradient import gradient_speed
@@ -20,7 +21,7 @@ model, survey = tools.read(job)
 read_in = time.perf_counter() - started
 fit = model.fit(survey, **tools.options(job))
 first = time.perf_counter() - started
-more = {}
+more: dict[str, Any] = {}
 tools.hand_back(job, fit, started, read_in)
 if first < 60.0:
     # Once more in the same process: what every further fit costs; then what a gradient costs.

@@ -10,6 +10,7 @@
 #: note: persons integrated out
 
 import time
+from typing import Any
 
 import nutpie
 
@@ -21,10 +22,11 @@ job = Job()
 model, survey = tools.read(job)
 read_in = time.perf_counter() - started
 
-compile_model, spent = nutpie.compile_pymc_model, []
+compile_model = nutpie.compile_pymc_model
+spent: list[float] = []
 
 
-def timed(*args, **kwargs):
+def timed(*args: Any, **kwargs: Any) -> Any:
     """Compile as before, and note how long that took."""
     begun = time.perf_counter()
     compiled = compile_model(*args, **kwargs)

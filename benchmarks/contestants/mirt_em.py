@@ -8,6 +8,7 @@
 #: note: point estimates; standard errors for one factor from the observed information, else complete-data
 
 import time
+from typing import Any
 
 import mirt
 import numpy as np
@@ -19,7 +20,7 @@ job = Job()
 problem = job.problem
 answers = np.where(np.isnan(problem.answers), -1, problem.answers).astype(int)
 names = [name for name, _ in problem.factors]
-more = {}
+more: dict[str, Any] = {}
 if len(names) > 1:
     lines = [f"{name} = {', '.join(items)}" for name, items in problem.factors]
     more = {"spec": "\n".join([*lines, f"COV = {'*'.join(names)}"]), "n_factors": len(names)}

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from medpsy.api.mediation import Mediation
     from medpsy.api.models import Model, load_model
-    from medpsy.api.structured import Bifactor, SecondOrder, Testlets
+    from medpsy.api.structured import Bifactor, CrossLoadings, SecondOrder, Testlets
     from medpsy.classical.group_scores import what_if
     from medpsy.errors import DataError, FitError, MedpsyError, SpecError
     from medpsy.spec.groups import Groups
@@ -60,6 +60,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bifactor",
+    "CrossLoadings",
     "DataError",
     "Dif",
     "Fit",
@@ -139,6 +140,7 @@ _LAZY = {
     "LinearFactor": "medpsy.api.constructs",
     "Observed": "medpsy.api.constructs",
     "Bifactor": "medpsy.api.structured",
+    "CrossLoadings": "medpsy.api.structured",
     "SecondOrder": "medpsy.api.structured",
     "Testlets": "medpsy.api.structured",
     "Groups": "medpsy.spec.groups",

@@ -9,6 +9,7 @@ import numpy as np
 
 from medpsy.errors import SpecError
 from medpsy.families.base import ResponseFamily, family
+from medpsy.families.crossed import Crossed
 from medpsy.families.nested import Nested
 from medpsy.groups.rows import group_rows
 from medpsy.latent.base import LatentStructure, Layout, structure
@@ -80,7 +81,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
     covariates = graph.covariates(spec)
     kind = _structure_name(spec, nodes)
     sketch = _sketch(spec, nodes, kind)
-    parts: dict[str, ResponseFamily] = {c.name: _measured(c) for c in spec.constructs}
+    parts: dict[str, ResponseFamily] = {c.name: _measured(c, spec) for c in spec.constructs}
     rows: list[ParameterRow] = []
     chosen = SecondOrderStructure(spec.second_order) if spec.second_order else structure(kind)
     rows += chosen.rows(spec.paths, sketch)
@@ -105,10 +106,13 @@ def compose(spec: ModelSpec) -> ComposedModel:
     return ComposedModel(spec, chosen, parts, table, sketch, covariates)
 
 
-def _measured(construct: Construct) -> ResponseFamily:
-    """The family of a construct, aware of its specific factors if there are any."""
+def _measured(construct: Construct, spec: ModelSpec) -> ResponseFamily:
+    """The family of a construct, aware of specific factors and of cross-loadings of its items."""
     chosen = family(construct.family)
-    return Nested(chosen, construct) if construct.specific else chosen
+    if construct.specific:
+        return Nested(chosen, construct)
+    pairs = [(item, c.name) for item in construct.items for c in spec.constructs if item in c.cross]
+    return Crossed(chosen, construct, tuple(pairs)) if pairs else chosen
 
 
 def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:

@@ -9,7 +9,7 @@ from medpsy.api.models import Model, load_model
 from medpsy.api.size import sizes
 from medpsy.errors import SpecError, nearest
 from medpsy.families.base import unsuited
-from medpsy.families.nested import Nested
+from medpsy.families.composite import Composite
 from medpsy.simulate.read_items import per_item, read_roles, real, truth_keys
 from medpsy.simulate.read_nested import read_extra
 from medpsy.simulate.read_paths import read_correlations, read_terms
@@ -114,7 +114,7 @@ def _check_items(model: Model, tables: TomlTable) -> None:
             )
         table, family = tables.table(construct.name), composed.families[construct.name]
         assert model.file is not None and model.file.instrument is not None
-        if isinstance(family, Nested):
+        if isinstance(family, Composite):
             table.only((*truth_keys(family.family), family.extra))
             read_extra(table, construct, family)
             per_item(table, "slope", construct)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from medpsy.api.mark import Mark
 from medpsy.api.models import Model
-from medpsy.errors import DataError, SpecError, nearest
-from medpsy.groups.rows import OWN
-from medpsy.spec.groups import Groups
+from medpsy.errors import DataError
+from medpsy.posterior.group_fits import with_levels, without_groups
 from medpsy.spec.model_spec import Construct, ModelSpec
-from medpsy.survey.bands import banded
 from medpsy.survey.survey import Survey
 
 if TYPE_CHECKING:
@@ -62,10 +60,12 @@ class Comparison:
         """Return what each model predicts of a person left out, against the one before it."""
         from medpsy.posterior.invariance import invariance_table
 
-        return self.mark.on_table(invariance_table(self._results, interval=self.interval))
+        table = invariance_table(self._results, interval=self.interval)
+        table["verdict"] = table["verdict"].str.replace(r": (holds|fails)$", "", regex=True)
+        return self.mark.on_table(table)
 
 
-def asked(survey: Survey, model: Asked, by: str, bands: int) -> tuple[Model, Survey, str]:
+def asked(survey: Survey, model: Asked, by: str, bands: int) -> tuple[ModelSpec, Survey, str]:
     """The model without groups, and the survey with the groups in it."""
     if not isinstance(survey, Survey):
         raise DataError(
@@ -73,29 +73,4 @@ def asked(survey: Survey, model: Asked, by: str, bands: int) -> tuple[Model, Sur
             hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
         )
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
-    if base.spec.groups is not None:
-        spec = replace(base.spec, groups=None, priors=_without_groups(base.spec.priors))
-        base = Model(spec)
-    if by not in [variable.name for variable in survey.instrument.variables]:
-        raise SpecError(
-            f"'{by}' is no variable of the survey",
-            hint=nearest(by, [variable.name for variable in survey.instrument.variables]),
-        )
-    if survey.variable(by).kind != "category":
-        survey, by = banded(survey, by, bands)
-    return base, survey, by
-
-
-def _without_groups(priors: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((target, text) for target, text in priors if target.partition(".")[0] not in OWN)
-
-
-def fit_groups(
-    base: Model,
-    survey: Survey,
-    groups: Groups,
-    sampling: Mapping[str, Any],
-    priors: Mapping[str, str] | None = None,
-) -> Fit:
-    """Fit a model with groups."""
-    return Model(replace(base.spec, groups=groups), priors=priors, name=base.name).fit(survey, **sampling)
+    return (without_groups(base.spec), *with_levels(survey, by, bands))

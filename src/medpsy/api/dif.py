@@ -7,19 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from medpsy.api.comparison import Asked, Comparison, asked, fit_groups
-from medpsy.api.models import Model
+from medpsy.api.comparison import Asked, Comparison, asked
+from medpsy.api.fits import Fit
+from medpsy.api.options import sampling_options
 from medpsy.errors import SpecError
-from medpsy.spec.groups import COMPARABLE, Groups
+from medpsy.posterior.group_fits import NEARLY, RELEASED, dif_fits, dif_table
 from medpsy.survey.survey import Survey
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-#: Prior of the differences in units of their sd, and of that sd: heavy tails let a few differ much.
-HEAVY, SPREAD = "StudentT(2, 0, 1)", "HalfNormal(0.1)"
-ALL_EQUAL, NEARLY, RELEASED = "all items equal", "differences shrunk", "flagged items free"
 
 
 @dataclass(frozen=True)
@@ -43,12 +40,12 @@ class Dif(Comparison):
 
     @cached_property
     def _differences(self) -> pd.DataFrame:
-        from medpsy.posterior.item_differences import item_differences
-
-        found = item_differences(
-            self.fits[NEARLY].result, interval=self.interval, relevant=self.relevant or None
+        return dif_table(
+            self.fits[NEARLY].result,
+            flag=self.flag,
+            relevant=self.relevant or None,
+            interval=self.interval,
         )
-        return with_classes(found[found["state"] == "shrunk"].reset_index(drop=True), self.flag)
 
     @property
     def flagged(self) -> tuple[str, ...]:
@@ -88,14 +85,6 @@ class Dif(Comparison):
         return self.mark.on_figure(item_by_group(curves))
 
 
-def with_classes(table: pd.DataFrame, flag: float) -> pd.DataFrame:
-    """Add ``flagged`` and the class A, B or C of uniform differences."""
-    relevant, large = table["p_relevant"] > flag, table["p_large"] > flag
-    grade = large.map({True: "C", False: ""}).where(large, relevant.map({True: "B", False: "A"}))
-    uniform = table["coordinate"].isin(("location", "intercept"))
-    return table.assign(flagged=relevant, **{"class": grade.where(uniform, "")})
-
-
 def dif(
     survey: Survey,
     model: Asked,
@@ -112,8 +101,8 @@ def dif(
 
     Every item may differ in its place (uniform) and its slope (non-uniform). The differences share a sd with
     prior HalfNormal(0.1) and come from a heavy-tailed distribution (t with two degrees of freedom), so that
-    they are shrunk to zero where the answers do not insist. Then the flagged items are freed, the rest being equal, to see what they do to
-    the latent mean difference.
+    they are shrunk to zero where the answers do not insist. Then the flagged items are freed, the rest being
+    equal, to see what they do to the latent mean difference.
 
     Parameters
     ----------
@@ -150,31 +139,8 @@ def dif(
     """
     if not 0 < flag < 1:
         raise SpecError(f"flag = {flag!r} is no probability", hint="Say flag=0.5.")
-    base, survey, by = asked(survey, model, by, bands)
-    shrink = _coordinates(base)
-    own = {target for target, _ in base.spec.priors}
-    priors = {f"difference.{name}": HEAVY for name in shrink} | {"difference_sd": SPREAD}
-    priors = {target: text for target, text in priors.items() if target not in own}
-    groups = Groups(by, shrink=shrink, reference=reference)
-    fits = {
-        ALL_EQUAL: fit_groups(base, survey, Groups(by, reference=reference), sampling),
-        NEARLY: fit_groups(base, survey, groups, sampling, priors),
-    }
-    found = Dif(by, fits, interval, flag, dict(relevant or {}))
-    rows = found._differences
-    flagged = rows[rows["flagged"]]
-    release = tuple(
-        dict.fromkeys(f"{c}.{i}" for c, i in zip(flagged["coordinate"], flagged["item"], strict=True))
-    )
-    if release:
-        freed = Groups(by, release=release, reference=reference)
-        fits[RELEASED] = fit_groups(base, survey, freed, sampling)
-    return found
-
-
-def _coordinates(model: Model) -> tuple[str, ...]:
-    """Coordinates of the places and slopes of all items of a model."""
-    from medpsy.families.coordinates import coordinates_of
-
-    parts = {part: None for f in model.composed.families.values() for part in coordinates_of(f).parts}
-    return tuple(part.name for part in parts if part.role and part.word in COMPARABLE)
+    spec, survey, by = asked(survey, model, by, bands)
+    settings = sampling_options(sampling)
+    results = dif_fits(spec, survey, by, reference=reference, flag=flag, relevant=relevant, sampling=settings)
+    fits = {name: Fit(result) for name, result in results.items()}
+    return Dif(by, fits, interval, flag, dict(relevant or {}))

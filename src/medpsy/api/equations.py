@@ -44,6 +44,9 @@ def _measurement(model: ComposedModel, construct: Construct) -> list[str]:
     rest = tuple(item for item in construct.items if item not in within)
     if rest:
         lines.append(f"{text.format(item='Y', name=name)}   for Y = {_first_to_last(rest)}")
+    home = {item: c.name for c in model.spec.constructs for item in c.items}
+    for item in construct.cross:
+        lines.append(f"the predictor of {item} adds cross_slope * {name} to slope * {home[item]}")
     if construct.specific:
         factors = f"{', '.join(part.name for part in construct.specific)} ~ N(0, 1), independent"
         lines.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from medpsy.api.mark import Mark
-    from medpsy.posterior.replicates import Replicates
     from medpsy.result import Result
 
 
@@ -30,19 +28,13 @@ class FitChecks:
     def interval(self) -> float:
         """Posterior mass of intervals."""
 
-    @cached_property
-    def _replicates(self) -> Replicates:
-        """200 draws with scores, shared by the verbs at their defaults."""
-        from medpsy.posterior.replicates import Replicates
-
-        return Replicates(self.result)
-
     def _made(self, draws: int | None, seed: int) -> dict[str, Any]:
         """What the tables need: draws and seed, and at the defaults what was made already."""
-        known: dict[str, Any] = {"draws": 200 if draws is None else draws, "seed": seed}
-        if draws is None and seed == 0 and self.result.data.groups is None:
-            known["made"] = self._replicates
-        return known
+        from medpsy.posterior.replicates import shared
+
+        if draws is None and seed == 0:
+            return {"made": shared(self.result)}
+        return {"draws": 200 if draws is None else draws, "seed": seed}
 
     def item_fit(self, *, draws: int | None = None, alpha: float = 0.05, seed: int = 0) -> pd.DataFrame:
         """Return the fit of every item: S-X2, infit and outfit, with posterior predictive p values.

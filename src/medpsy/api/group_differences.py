@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from medpsy.api.comparison import Asked, asked, fit_groups
+from medpsy.api.comparison import Asked, asked
+from medpsy.api.fits import Fit
 from medpsy.api.invariance import Invariance
+from medpsy.api.options import sampling_options
+from medpsy.posterior.group_fits import fit_groups
 from medpsy.spec.groups import Groups
 from medpsy.survey.survey import Survey
 
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from medpsy.api.fits import Fit
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def group_differences(
     SpecError, DataError
         Groups that do not exist or hold one person.
     """
-    base, survey, by = asked(survey, model, by, bands)
+    spec, survey, by = asked(survey, model, by, bands)
     groups = Groups(by, release=tuple(release), reference=reference, pooled=pooled)
-    fit = fit_groups(base, survey, groups, sampling)
+    fit = Fit(fit_groups(spec, survey, groups, sampling_options(sampling)))
     return GroupDifferences(by, fit, fit.survey, interval, rope, invariance)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from medpsy.api.comparison import Asked, Comparison, asked, fit_groups
+from medpsy.api.comparison import Asked, Comparison, asked
+from medpsy.api.fits import Fit
+from medpsy.api.options import sampling_options
+from medpsy.posterior.group_fits import invariance_fits
 from medpsy.survey.survey import Survey
 
 if TYPE_CHECKING:
@@ -63,20 +66,21 @@ class Invariance(Comparison):
         from medpsy.posterior.invariance import CONFIGURAL, aligned_differences
         from medpsy.posterior.item_differences import item_differences
 
-        keep = ["construct", "item", "coordinate", "group", "against", "mean", "lower", "upper", "relevant"]
+        keep = ["construct", "item", "coordinate", "cell", "group", "against", "mean", "lower", "upper"]
+        rest = ["relevant", "p_relevant"]
         frames = []
         for level, fit in self.fits.items():
             groups = fit.result.data.groups
             assert groups is not None
             if level == CONFIGURAL and self._aligned:
-                found = aligned_differences(fit.result, self._aligned, interval=self.interval)
-            elif level != CONFIGURAL and groups.changes and groups.mean.free.size:
+                found = aligned_differences(fit.result, self._aligned, interval=self.interval).assign(cell=0)
+            elif groups.changes and groups.mean.free.size and groups.log_sd.free.size:
                 found = item_differences(fit.result, interval=self.interval)
             else:
-                # Without a common place of the construct differences of items mean nothing.
+                # Without a common place and scale of the construct differences of items mean nothing.
                 continue
-            frames.append(found[[*keep, "p_relevant"]].assign(level=level))
-        columns = ["level", *keep, "p_relevant"]
+            frames.append(found[[*keep, *rest]].assign(level=level))
+        columns = ["level", *keep, *rest]
         if not frames:
             return pd.DataFrame(columns=columns)
         return pd.concat(frames, ignore_index=True)[columns]
@@ -147,12 +151,9 @@ def invariance(
     SpecError, DataError
         An unknown level; groups that do not exist or hold one person.
     """
-    from medpsy.posterior.invariance import chosen_levels, ladder
-
-    base, survey, by = asked(survey, model, by, bands)
-    known = ladder(by, list(base.composed.families.values()), reference)
-    fits = {
-        level: fit_groups(base, survey, replace(known[level], release=tuple(release)), sampling)
-        for level in chosen_levels(known, levels)
-    }
-    return Invariance(by, fits, interval)
+    spec, survey, by = asked(survey, model, by, bands)
+    results = invariance_fits(
+        spec, survey, by, levels=levels, release=release, reference=reference,
+        sampling=sampling_options(sampling),
+    )  # fmt: skip
+    return Invariance(by, {level: Fit(result) for level, result in results.items()}, interval)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from medpsy.errors import FitError, SpecError, nearest
 from medpsy.result import Result
 
@@ -34,6 +36,40 @@ class Measured:
             """Posterior mass of intervals."""
 
     # Items
+
+    def items(
+        self,
+        construct: str | None = None,
+        *,
+        form: str = "slope-threshold",
+        interval: float | None = None,
+    ) -> pd.DataFrame:
+        """Return the parameters of every item, with the label of each category.
+
+        Parameters
+        ----------
+        construct : str, optional
+            May be left out where the model has only one.
+        form : str
+            ``"slope-threshold"``, ``"slope-intercept"`` or ``"difficulty"``.
+        interval : float, optional
+            Posterior mass of the intervals.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`medpsy.posterior.item_parameters.item_parameters`.
+
+        Raises
+        ------
+        SpecError
+            There is no such form or construct, or the items are numbers.
+        """
+        from medpsy.posterior.item_parameters import item_parameters
+
+        mass = self._posterior(interval)
+        found = item_parameters(self.result, self._construct(construct), form=form, interval=mass)
+        return self.mark.on_table(found)
 
     def item_curves(
         self, construct: str | None = None, *, interval: float | None = None, group: str | None = None
@@ -163,6 +199,9 @@ class Measured:
             mode, error = person_modes(self.result)
         except FitError as reason:
             return found.assign_attrs(map=f"left out: {reason.message}")
+        # Latent variables beyond the constructs, which come last, have none.
+        missing = ((0, 0), (0, found.sizes["factor"] - mode.shape[1]))
+        mode, error = (np.pad(x, missing, constant_values=np.nan) for x in (mode, error))
         return found.assign({"map": (found["mean"].dims, mode), "map_error": (found["mean"].dims, error)})
 
     def person_table(self, *, interval: float | None = None, draws: int = 200, seed: int = 0) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from medpsy.api.prior_verbs import PriorVerbs
 from medpsy.errors import DataError, SpecError
 from medpsy.model import ComposedModel, compose
 from medpsy.spec.groups import Groups, read_groups
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from medpsy.survey.survey import Survey
 
 
-class Model:
+class Model(PriorVerbs):
     """A model, checked on construction; nothing is fitted before :meth:`fit`.
 
     Parameters
@@ -296,59 +297,6 @@ class Model:
         from medpsy.api.answers import answers
 
         return answers(self, seed=seed)
-
-    def prior_predictive(
-        self, survey: Survey | None = None, *, draws: int = 500, seed: int = 0
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return what the priors expect before any answer is seen, in the units of the questionnaire.
-
-        Parameters
-        ----------
-        survey : Survey, optional
-            As in :meth:`fit`: gives the persons, their covariates and which answers are missing.
-        draws : int
-            Draws from the prior.
-        seed : int
-
-        Returns
-        -------
-        categories : DataFrame
-            Counts by construct, item and category.
-        scores : DataFrame
-            Share of persons by construct and sum score.
-        """
-        from medpsy.posterior.predictive import prior_predictive
-
-        answers = self._survey(survey)
-        return prior_predictive(self._data(answers), survey=answers, draws=draws, seed=seed)
-
-    def prior_reliability(
-        self, survey: Survey | None = None, *, interval: float = 0.95, draws: int = 500, seed: int = 0
-    ) -> pd.DataFrame:
-        """Return what the priors say about the reliability of every sum score.
-
-        Parameters
-        ----------
-        survey : Survey, optional
-            As in :meth:`fit`.
-        interval : float
-            Prior mass of the intervals.
-        draws, seed : int
-            Draws from the prior.
-
-        Returns
-        -------
-        DataFrame
-            construct, mean, lower, median, upper, p_above_080.
-
-        Raises
-        ------
-        SpecError
-            An impossible interval or number of draws, or a model with groups.
-        """
-        from medpsy.posterior.prior_reliability import prior_reliability
-
-        return prior_reliability(self._data(survey), interval=interval, draws=draws, seed=seed)
 
     def _survey(self, survey: Survey | None) -> Survey:
         from medpsy.survey.survey import Survey as Answers

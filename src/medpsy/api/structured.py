@@ -1,13 +1,14 @@
-"""Constructs with a structure of their own: bifactor, testlets, second order."""
+"""Constructs with a structure of their own: bifactor, testlets, cross-loadings, second order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from medpsy.spec.model_spec import Construct, SecondOrder, Specific
 from medpsy.survey.items import expand_items
 
-__all__ = ["Bifactor", "SecondOrder", "Testlets"]
+__all__ = ["Bifactor", "CrossLoadings", "SecondOrder", "Testlets"]
 
 Parts = Mapping[str, str | Iterable[str]]
 
@@ -71,6 +72,35 @@ def Testlets(
     Psychometrika, 64, 153-168. doi:10.1007/BF02294533
     """
     return Construct(name, expand_items(items), family, positive, _parts(testlets), testlets=True)
+
+
+def CrossLoadings(construct: Construct, items: str | Iterable[str]) -> Construct:
+    """Return a construct on which items of other constructs load as well.
+
+    Parameters
+    ----------
+    construct : Construct
+        With its own items, from :func:`medpsy.GradedResponse`, for example.
+    items : str or iterable of str
+        Items of other constructs of the model, as in :func:`medpsy.GradedResponse`.
+
+    Returns
+    -------
+    Construct
+        Their slopes on it are ``cross_slope`` in the table of parameters; ``priors={"cross_slope":
+        "Normal(0, 0.1)"}`` says that they are hardly there (small-variance cross-loadings).
+
+    Raises
+    ------
+    SpecError
+        A range that cannot be read.
+
+    References
+    ----------
+    Muthén, B., & Asparouhov, T. (2012). Bayesian structural equation modeling: A more flexible representation
+    of substantive theory. Psychological Methods, 17, 313-335. doi:10.1037/a0026802
+    """
+    return replace(construct, cross=expand_items(items))
 
 
 def _parts(parts: Parts) -> tuple[Specific, ...]:

@@ -123,7 +123,9 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
                 f"engine '{name}' cannot take this model: the paths of its constructs take too many values",
                 hint="Use engine 'auto'.",
             )
-        return engine, [(engine.name, "paths of constructs change with many values: persons sampled")]
+        if data.cells is None:
+            verdicts = [(engine.name, "paths of constructs change with many values: persons sampled")]
+        return engine, verdicts
     if name != "auto":
         if name not in known:
             raise SpecError(f"there is no engine '{name}'", hint=nearest(name, [*known, "auto"]))

@@ -9,6 +9,14 @@ import numpy as np
 from medpsy.bind import ModelData, local
 from medpsy.engines.bifactor import NestedGrid
 from medpsy.engines.bifactor_kernel import nested_integrate
+from medpsy.engines.composite_tables import (
+    Direction,
+    Kernels,
+    composite,
+    item_gradient,
+    item_roles,
+    item_table,
+)
 from medpsy.engines.grid import fitted_grid
 from medpsy.engines.quadrature_kernel import exponentiate
 from medpsy.families.nested import Nested, node_weights
@@ -16,16 +24,12 @@ from medpsy.jit import jit
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
 
-#: Step, in logits, of the central differences that give the slope of an item's table.
-STEP = 1e-4
-
 
 class CompiledBifactor:
     """Marginal log-likelihood of one bifactor model and survey on one grid.
 
     Identical rows (answers and covariates) are collapsed with their counts. The gradient with respect to the
-    table is the expected count; an item's two slopes share it through the slope A of their composite t and
-    through t itself, for which d log P / d t comes from central differences of the family's own table.
+    table is the expected count, from which :mod:`medpsy.engines.composite_tables` goes back to the slopes.
 
     Parameters
     ----------
@@ -51,44 +55,36 @@ class CompiledBifactor:
         self.codes, self.design = np.ascontiguousarray(codes[first]), data.design[first]
         self.count = count.astype(float)
         nodes = grid.nodes[0]
-        self.lo, self.hi = (
-            (windows[0][first], windows[1][first])
-            if windows is not None
-            else (np.zeros(len(first), dtype=np.int64), np.full(len(first), len(nodes), dtype=np.int64))
-        )
-        family, self._width = self.family, nodes.size * grid.specific.size
-        self._ends = np.cumsum([len(group) for group in family.groups])
+        whole = (np.zeros(data.n_person, dtype=np.int64), np.full(data.n_person, len(nodes), dtype=np.int64))
+        self.lo, self.hi = (end[first] for end in windows or whole)
+        self._ends = np.cumsum([len(group) for group in self.family.groups])
         size = np.full(codes.shape[1], self.block.n_categories * nodes.size, dtype=np.int64)
-        size[family.members] *= grid.specific.size
+        size[self.family.members] *= grid.specific.size
         self._start = np.concatenate([[0], np.cumsum(size)])
         self._weight = np.exp(node_weights(grid.specific))
         self._g = np.repeat(nodes, grid.specific.size)
         self._u = np.tile(grid.specific, nodes.size)
 
-    def _items(self, p: dict[str, np.ndarray]) -> list[tuple[int, np.ndarray, dict[str, np.ndarray], float]]:
-        """Per item: its place, the values that its family is asked at, its roles, its specific slope."""
-        own = local(self.data, self.block, p)
-        total = self.family.total(own, Numpy)
-        specific = np.zeros(self.codes.shape[1])
-        specific[self.family.members] = self.family.specific_slopes(own)
-        out = []
+    def _directions(self, own: dict[str, np.ndarray], item: int) -> list[Direction]:
+        """What the predictor of an item with a specific factor adds up."""
+        (entry,) = np.flatnonzero(self.family.members == item)
+        specific = float(self.family.further_slopes(own)[entry])
+        return [(float(own["slope"][item]), self._g), (specific, self._u)]
+
+    def _table(self, own: dict[str, np.ndarray], total: dict[str, np.ndarray]) -> np.ndarray:
+        """Log-probabilities of all items, flat."""
+        table = np.empty(self._start[-1])
         for j in range(self.codes.shape[1]):
-            roles = {role: np.ascontiguousarray(value[j : j + 1]) for role, value in total.items()}
+            roles = item_roles(total, j)
             t = self.grid.nodes[0]
             if j in self.family.members:
-                t = (own["slope"][j] * self._g + specific[j] * self._u) / roles["slope"][0]
-            out.append((j, t, roles, float(specific[j])))
-        return out
-
-    def _fill(self, j: int, t: np.ndarray, roles: dict[str, np.ndarray]) -> np.ndarray:
-        """Log-probabilities (1, category, node) of item ``j``."""
-        forward = jit(self._kernels[0])
-        out = np.empty((1, self.block.n_categories, t.size))
-        forward(*roles.values(), t, out)
-        return out
+                t = composite(self._directions(own, j), float(roles["slope"][0]))
+            filled = item_table(self._kernels, roles, t, self.block.n_categories)
+            table[self._start[j] : self._start[j + 1]] = filled.ravel()
+        return table
 
     @property
-    def _kernels(self) -> tuple[Any, Any]:
+    def _kernels(self) -> Kernels:
         kernels = self.family.base_kernels
         assert kernels is not None
         return kernels
@@ -100,10 +96,9 @@ class CompiledBifactor:
         mean, chol = system(eq, data.layout, Numpy)
         variance = float((chol[0] ** 2).sum())
         location = self.design @ mean[0]
-        table = np.empty(self._start[-1])
-        items = self._items(p)
-        for j, t, roles, _ in items:
-            table[self._start[j] : self._start[j + 1]] = self._fill(j, t, roles).ravel()
+        own = local(data, self.block, p)
+        total = family.total(own, Numpy)
+        table = self._table(own, total)
         prob = np.empty_like(table)
         exponentiate(table, prob)
         n_row, n_specific = len(self.count), len(family.groups)
@@ -116,7 +111,7 @@ class CompiledBifactor:
         )  # fmt: skip
         ell += np.log(self.grid.spacing[0]) - 0.5 * np.log(2 * np.pi * variance)
         return {
-            "eq": eq, "chol": chol, "variance": variance, "location": location, "ell": ell, "items": items,
+            "eq": eq, "chol": chol, "variance": variance, "location": location, "ell": ell, "total": total,
             "counts": counts, "moments": moments, "specific": specific_moments,
         }  # fmt: skip
 
@@ -139,26 +134,20 @@ class CompiledBifactor:
         family = self.family
         out = {role: np.zeros_like(own[role]) for role in family.roles}
         d_specific = np.zeros(self.codes.shape[1])
-        reverse = jit(self._kernels[1])
-        for j, t, roles, slope in run["items"]:
-            counts = run["counts"][self._start[j] : self._start[j + 1]].reshape(
-                1, self.block.n_categories, -1
-            )
-            grads = {role: np.zeros_like(value) for role, value in roles.items()}
-            reverse(*roles.values(), t, counts, *grads.values())
-            for role in family.family.roles:
-                if role != "slope" or j in family.alone:
-                    out[role][j] += grads[role][0]
+        for j in range(self.codes.shape[1]):
+            counts = run["counts"][self._start[j] : self._start[j + 1]].reshape(self.block.n_categories, -1)
+            roles, nodes = item_roles(run["total"], j), self.grid.nodes[0]
             if j in family.alone:
-                continue
-            length = float(roles["slope"][0])
-            step = STEP / length
-            table = self._fill(j, t + step, roles) - self._fill(j, t - step, roles)
-            d_t = (counts * table).sum((0, 1)) / (2 * step)
-            # A and t as functions of the two slopes.
-            along = float(grads["slope"][0]) - float(d_t @ t) / length
-            out["slope"][j] += (own["slope"][j] * along + d_t @ self._g) / length
-            d_specific[j] = (slope * along + d_t @ self._u) / length
+                grads = {role: np.zeros_like(value) for role, value in roles.items()}
+                jit(self._kernels[1])(*roles.values(), nodes, counts[None], *grads.values())
+            else:
+                directions = self._directions(own, j)
+                t = composite(directions, float(roles["slope"][0]))
+                grads, d_slopes = item_gradient(self._kernels, roles, t, counts, directions)
+                out["slope"][j] += d_slopes[0]
+                d_specific[j] = d_slopes[1]
+            for role, grad in grads.items():
+                out[role][j] += grad[0]
         d_member = d_specific[family.members]
         if family.extra == "specific_slope":
             out["specific_slope"] = d_member

@@ -13,7 +13,7 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.base import Verdict
-from medpsy.families.nested import Nested
+from medpsy.families.composite import Composite
 
 
 class Conditional:
@@ -26,8 +26,8 @@ class Conditional:
     def accepts(self, data: ModelData) -> Verdict:
         """Everything whose explained variables that explain others are complete."""
         layout = data.layout
-        if any(isinstance(family, Nested) for family in data.model.families.values()):
-            return Verdict(False, "specific factors are summed out, not sampled")
+        if any(isinstance(family, Composite) for family in data.model.families.values()):
+            return Verdict(False, "items measure more than their construct")
         for node in np.flatnonzero(~layout.latent):
             explains = any(not c.from_column and c.source == node for c in layout.coefficients)
             missing = int(np.isnan(data.observed[:, node]).sum())

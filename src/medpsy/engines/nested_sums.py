@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from medpsy.families.base import Block
-from medpsy.families.nested import NODES, Nested, node_weights, take_items
+from medpsy.families.composite import take_items
+from medpsy.families.nested import NODES, Nested, node_weights
 from medpsy.ops import Numpy
 
 #: Persons whose likelihood over both factors is held at the same time, on arrays.

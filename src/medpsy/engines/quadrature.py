@@ -17,6 +17,7 @@ from medpsy.engines.base import Verdict, gaussian_given, observed_patterns
 from medpsy.engines.grid import Grid, default_grid
 from medpsy.engines.nested_sums import nested_sums
 from medpsy.families.base import Block
+from medpsy.families.composite import Composite
 from medpsy.families.nested import NODES, Nested
 from medpsy.latent.base import system
 
@@ -35,9 +36,9 @@ class Quadrature:
     unit = "person"
 
     def accepts(self, data: ModelData) -> Verdict:
-        """One to three constructs, no specific factors, and no binary outcome beside them."""
-        if any(isinstance(family, Nested) for family in data.model.families.values()):
-            return Verdict(False, "a construct has specific factors")
+        """One to three constructs, each item on one of them alone, and no binary outcome beside them."""
+        if any(isinstance(family, Composite) for family in data.model.families.values()):
+            return Verdict(False, "items measure more than their construct")
         if not 1 <= data.n_factor <= MOST_FACTORS:
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {MOST_FACTORS}")
         if "bernoulli" in data.layout.families:
@@ -84,11 +85,9 @@ class Quadrature:
         layout = data.layout
         mean, chol = system(data.model.structure.equations(p, layout, xp), layout, xp)
         covariance = chol @ xp.swapaxes(chol, 0, 1)
+        specific = getattr(settings, "specific", NODES)
         sums = [
-            answer_sums(
-                data, block, local(data, block, p), settings.nodes[block.factor], xp,
-                getattr(settings, "specific", NODES),
-            )  # fmt: skip
+            answer_sums(data, block, local(data, block, p), settings.nodes[block.factor], xp, specific)
             for block in data.blocks
         ]
         pieces, rows = [], []

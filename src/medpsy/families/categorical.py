@@ -71,6 +71,8 @@ class Categorical:
     min_categories = 2
     #: True where the items share their steps and therefore need equally many categories.
     one_scale = False
+    #: True where thresholds part a category from the one below it alone.
+    adjacent = False
     reported: ClassVar[dict[str, tuple[str, ...]]] = {"threshold": ("item", "step")}
     shown: ClassVar[dict[str, str]] = {"category_prob": "threshold"}
 

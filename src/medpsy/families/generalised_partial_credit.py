@@ -22,6 +22,7 @@ class GeneralisedPartialCredit(Categorical):
     name = "generalised_partial_credit"
     declared = (SLOPE, SHARES)
     formula = "P({item} = k) / P({item} = k - 1) = exp(slope * {name} - threshold_k)"
+    adjacent = True
     reference = (
         "Muraki, E. (1992). A generalized partial credit model: Application of an EM algorithm. "
         "Applied Psychological Measurement, 16, 159-176. doi:10.1177/014662169201600206 (generalised "

@@ -2,9 +2,7 @@
 
 The linear predictor of item j is a_j g + c_j u_s(j), with the general factor g and the specific factors u
 independent and u ~ N(0, 1) (Gibbons & Hedeker, 1992, doi:10.1007/BF02295430). In a testlet model
-c_j = sd_s a_j (Bradlow, Wainer & Wang, 1999, doi:10.1007/BF02294533). The response family is asked at the
-composite t = (a_j g + c_j u) / A_j with slope A_j = sqrt(a_j^2 + c_j^2): t has variance 1 where g has, so
-that ``category_prob`` keeps its meaning as the distribution of the answers.
+c_j = sd_s a_j (Bradlow, Wainer & Wang, 1999, doi:10.1007/BF02294533).
 """
 
 from __future__ import annotations
@@ -13,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from medpsy.errors import SpecError
-from medpsy.families.base import Block, CompiledFamily, ResponseFamily
-from medpsy.ops import Numpy
-from medpsy.parameter import Parameter
+from medpsy.families.base import Block, ResponseFamily
+from medpsy.families.composite import Composite, take_items
 from medpsy.spec.model_spec import Construct
-from medpsy.spec.parameters import ParameterRow, ParameterTable
-from medpsy.spec.priors import Prior, parse_prior
+from medpsy.spec.parameters import ParameterRow
+from medpsy.spec.priors import parse_prior
 
 #: Nodes of a specific factor where nobody says otherwise: equally spaced, with their weights.
 NODES = np.linspace(-6.0, 6.0, 31)
@@ -30,7 +26,7 @@ def node_weights(nodes: np.ndarray) -> np.ndarray:
     return -0.5 * nodes**2 - 0.5 * np.log(2 * np.pi) + np.log(nodes[1] - nodes[0])
 
 
-class Nested:
+class Nested(Composite):
     """A response family whose items also see specific factors.
 
     To whoever asks for ``log_prob`` at values of the construct it is an ordinary family: the specific factors
@@ -50,27 +46,11 @@ class Nested:
     """
 
     def __init__(self, family: ResponseFamily, construct: Construct) -> None:
-        shared = any(
-            role.per not in ("item", "category", "middle") for role in getattr(family, "declared", ())
-        )
-        if not family.categorical or "slope" not in family.roles or shared:
-            raise SpecError(
-                f"'{construct.name}' has specific factors, which family '{family.name}' cannot take",
-                hint="Use a family of categorical items with a slope each, such as 'graded'.",
-            )
-        self.family, self.construct = family, construct
-        self.name = family.name
-        self.formula, self.reference = family.formula, family.reference
-        self.categorical = True
-        self.extra = "testlet_sd" if construct.testlets else "specific_slope"
-        self.roles: tuple[str, ...] = (*family.roles, self.extra)
-        #: What stands in tables for a role that is not read itself.
-        self.shown: dict[str, str] = getattr(family, "shown", {})
         place = {item: j for j, item in enumerate(construct.items)}
         #: Positions of the items of every specific factor.
         self.groups = tuple(np.array([place[item] for item in s.items]) for s in construct.specific)
-        self.members = np.concatenate(self.groups)
-        self.alone = np.setdiff1d(np.arange(len(construct.items)), self.members)
+        extra = "testlet_sd" if construct.testlets else "specific_slope"
+        super().__init__(family, construct, extra, np.concatenate(self.groups), "specific factors")
         #: Which specific factor each entry of ``members`` belongs to.
         self.owner = np.repeat(np.arange(len(self.groups)), [len(g) for g in self.groups])
 
@@ -78,12 +58,6 @@ class Nested:
     def specific_names(self) -> tuple[str, ...]:
         """Names of the specific factors."""
         return tuple(s.name for s in self.construct.specific)
-
-    @property
-    def base_kernels(self) -> tuple[Any, Any] | None:
-        """Compiled functions of the family itself, for the engine that sums specific factors out."""
-        base: CompiledFamily | ResponseFamily = self.family
-        return getattr(base, "kernels", None)
 
     def rows(self, construct: Construct) -> list[ParameterRow]:
         """Rows of the family, and one per specific slope or testlet."""
@@ -104,19 +78,6 @@ class Nested:
                 rows.append(ParameterRow("Specific slopes", s.name, "=~", item, None, target, prior))
         return rows
 
-    def parameters(self, block: Block, table: ParameterTable) -> tuple[Parameter, ...]:
-        """Parameters of the family, and ``specific_slope`` (member,) or ``testlet_sd`` (testlet,)."""
-        own = self.family.parameters(block, table)
-        names = self.entry_names(self.extra)
-        priors: tuple[Prior, ...] = tuple(table.prior(f"{self.extra}.{block.name}.{n}") for n in names)
-        dim = "testlet" if block.construct.testlets else "specific_item"
-        extra = Parameter(f"{self.extra}_{block.name}", (f"{dim}_{block.name}",), (names,), priors)
-        return (*own, extra)
-
-    def entries(self, role: str, n_categories: int) -> int:
-        """How many free numbers one row of a role stands for."""
-        return 1 if role == self.extra else self.family.entries(role, n_categories)  # type: ignore[attr-defined]
-
     def entry_names(self, role: str) -> tuple[str, ...]:
         """Names of the first dimension of a role: items, those in a specific factor, or testlets."""
         if role == "testlet_sd":
@@ -135,35 +96,11 @@ class Nested:
             out[self.owner == s] = 0.5 if block.construct.positive else 0.5 * sign * sign[0]
         return values | {self.extra: out}
 
-    def specific_slopes(self, p: dict[str, Any]) -> Any:
+    def further_slopes(self, p: dict[str, Any]) -> Any:
         """Slopes on the specific factors (..., member), in the order of ``members``."""
         if self.extra == "specific_slope":
             return p["specific_slope"]
         return p["testlet_sd"][..., self.owner] * p["slope"][..., self.members]
-
-    def total(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
-        """Roles of the family with the composite's slope A in place of ``slope``."""
-        size = self.members.size
-        # Each member's square is added at its item.
-        spread = np.zeros((size, len(self.construct.items)))
-        spread[np.arange(size), self.members] = 1.0
-        added = self.specific_slopes(p) ** 2 @ xp.constant(spread)
-        values = {role: p[role] for role in self.family.roles if role in p}
-        if not self.alone.size:
-            return values | {"slope": xp.sqrt(p["slope"] ** 2 + added)}
-        # The sign of an item without a specific factor stays.
-        sign = np.zeros(len(self.construct.items))
-        sign[self.alone] = 1.0
-        member = xp.sqrt(p["slope"] ** 2 + added + xp.constant(sign)) * xp.constant(1.0 - sign)
-        return values | {"slope": member + p["slope"] * xp.constant(sign)}
-
-    def derived(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
-        """What the family derives (thresholds ...), at the composite's slope."""
-        return self.family.derived(self.total(p, xp), xp)
-
-    def kept(self, block: Block, p: dict[str, Any], xp: Any) -> dict[str, tuple[tuple[str, ...], Any]]:
-        """What the family keeps of ``derived``, at the composite's slope."""
-        return self.family.kept(block, self.total(p, xp), xp)
 
     def joint(self, theta: Any, u: Any, p: dict[str, Any], group: int, xp: Any) -> Any:
         """Log-probabilities of the items of one specific factor over both factors.
@@ -184,7 +121,7 @@ class Nested:
         array, shape (..., item of the group, category, node * specific node)
         """
         where, values = self.groups[group], self.total(p, xp)
-        own = self.specific_slopes(p)[..., np.flatnonzero(self.owner == group)]
+        own = self.further_slopes(p)[..., np.flatnonzero(self.owner == group)]
         length = values["slope"][..., where]
         first = (p["slope"][..., where] / length)[..., None] * xp.constant(np.repeat(theta, len(u)))
         second = (own / length)[..., None] * xp.constant(np.tile(u, len(theta)))
@@ -211,17 +148,6 @@ class Nested:
     def draw(self, theta: np.ndarray, p: dict[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
         """Draw codes (person, item), the specific factors drawn anew."""
         u = rng.standard_normal((len(theta), len(self.groups)))
-        values, own = self.total(p, Numpy), self.specific_slopes(p)
         predictor = theta[:, None] * p["slope"]
-        predictor[:, self.members] += own * u[:, self.owner]
-        columns = []
-        for j in range(len(self.construct.items)):
-            composite = predictor[:, j] / values["slope"][j]
-            columns.append(self.family.draw(composite, take_items(values, np.array([j])), rng)[:, 0])
-        return np.column_stack(columns)
-
-
-def take_items(p: dict[str, Any], where: np.ndarray) -> dict[str, Any]:
-    """Roles of some items; the item axis is the one that ``slope`` ends with."""
-    lead = p["slope"].ndim - 1
-    return {role: value[(slice(None),) * lead + (where,)] for role, value in p.items()}
+        predictor[:, self.members] += self.further_slopes(p) * u[:, self.owner]
+        return self.draw_at(predictor, p, rng)

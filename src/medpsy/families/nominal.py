@@ -25,6 +25,7 @@ class Nominal(Categorical):
     declared = (SLOPE, Role("score_shift", "middle", "Category scores", "scores", "Normal(0, 1)"), SHARES)
     min_categories = 3
     formula = "P({item} = k) proportional to p_k * exp(slope * score_k * {name})"
+    adjacent = True
     reference = (
         "Bock, R. D. (1972). Estimating item parameters and latent ability when responses are scored "
         "in two or more nominal categories. Psychometrika, 37, 29-51. doi:10.1007/BF02291411 (nominal "

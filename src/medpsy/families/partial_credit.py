@@ -22,6 +22,7 @@ class PartialCredit(Categorical):
     name = "partial_credit"
     declared = (SPREAD, SHARES)
     formula = "P({item} = k) / P({item} = k - 1) = exp(spread * {name} - threshold_k)"
+    adjacent = True
     reference = (
         "Masters, G. N. (1982). A Rasch model for partial credit scoring. Psychometrika, 47, 149-174. "
         "doi:10.1007/BF02296272 (partial credit model)"

@@ -43,6 +43,7 @@ class RatingScale(Categorical):
     )
     min_categories = 3
     formula = "P({item} = k) / P({item} = k - 1) = exp(spread * {name} - location - step_k)"
+    adjacent = True
     reference = (
         "Andrich, D. (1978). A rating formulation for ordered response categories. Psychometrika, 43, "
         "561-573. doi:10.1007/BF02293814 (rating scale model)"

@@ -18,7 +18,7 @@ from medpsy.inference.importance import MANY_PERSONS, resample
 from medpsy.inference.leave_out import Sampler, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.nuts import Draws, sample
-from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error
+from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined
 from medpsy.jit import announced
 
 #: Draws per chain, if not said otherwise.
@@ -77,28 +77,52 @@ def run(
     started = time.perf_counter()
     log: list[str] = []
     with announced(progress):
-        density, mode = prepared(data, engine, nodes, log)
+        density, mode, fineness = prepared(data, engine, nodes, log)
     found = time.perf_counter()
-    posterior = None
-    if data.n_person >= MANY_PERSONS and mode.converged and tune is None and target_accept is None:
-        posterior = _resampled(density, mode, draws, chains, seed, log)
-    if posterior is None:
-        rungs = _ladder(draws, tune, target_accept, mode.converged)
-        result = _climbed(density, mode, rungs, draws is None, chains, seed, cores, progress, log)
-
-        def without(other: ModelData) -> np.ndarray:
-            likelihood = opened(other, engine, nodes).adapted(density.space.constrain(mode.u))
-            left = Density(other, likelihood)
-            return sample(
-                left, mode, draws=400, tune=150, chains=1, seed=seed, cores=1, progress=False
-            ).u[0]  # fmt: skip
-
-        posterior = _finish(density, result, without, cores, log)
-    posterior.seconds = {
-        "mode and curvature": found - started,
-        "sampling": time.perf_counter() - found,
-    }
+    for again in (True, True, False):
+        posterior = _sampled(
+            density, mode, engine, draws=draws, tune=tune, chains=chains, seed=seed, cores=cores,
+            target_accept=target_accept, progress=progress, nodes=nodes, log=log,
+        )  # fmt: skip
+        off = posterior.numerics["largest error"]
+        if off <= TOLERANCE or not again:
+            break
+        fineness *= 1.4
+        log.append(f"grid refined and sampled again: log-likelihood off by {off:.3f} at a draw")
+        density = refined(density, mode, fineness)
+    posterior.seconds = {"mode and curvature": found - started, "sampling": time.perf_counter() - found}
     return posterior
+
+
+def _sampled(
+    density: Density,
+    mode: Mode,
+    engine: LikelihoodEngine,
+    *,
+    draws: int | None,
+    tune: int | None,
+    chains: int,
+    seed: int,
+    cores: int,
+    target_accept: float | None,
+    progress: bool,
+    nodes: int | None,
+    log: list[str],
+) -> Posterior:
+    """The posterior on given numerics."""
+    many = density.data.n_person >= MANY_PERSONS
+    if many and mode.converged and tune is None and target_accept is None:
+        posterior = _resampled(density, mode, draws, chains, seed, log)
+        if posterior is not None:
+            return posterior
+    rungs = _ladder(draws, tune, target_accept, mode.converged)
+    result = _climbed(density, mode, rungs, draws is None, chains, seed, cores, progress, log)
+
+    def without(other: ModelData) -> np.ndarray:
+        left = refined(Density(other, opened(other, engine, nodes)), mode, 1.0)
+        return sample(left, mode, draws=400, tune=150, chains=1, seed=seed, cores=1, progress=False).u[0]
+
+    return _finish(density, result, without, cores, log)
 
 
 def _resampled(

@@ -35,14 +35,15 @@ from medpsy.inference.transform_kernel import (
 )
 from medpsy.jit import jit
 
-#: Columns of a block's row before its roles: forward, reverse, items, categories, dimension, table start, roles.
+#: Columns of a block's row before its roles: forward, reverse, items, categories, dimension, where its table
+#: starts, number of roles.
 FIXED = 7
 
 #: Arrays of the table, in order; `medpsy.inference.native` fills it.
 TABLE = (
     "mode", "spread", "kinds", "args", "where", "spans", "concentration", "template", "positive", "unit",
-    "places", "corners", "chol_cells", "inner", "outer", "blocks", "codes", "start", "factor", "sizes", "nodes",
-    "lo", "hi", "count", "design", "constant",
+    "places", "corners", "chol_cells", "inner", "outer", "blocks", "codes", "start", "factor", "sizes",
+    "nodes", "lo", "hi", "count", "design", "constant",
 )  # fmt: skip
 
 
@@ -258,7 +259,8 @@ def adapter(kernel: Callable[..., Any], ranks: tuple[int, ...], reverse: bool) -
     gradients = [f"g{k}" for k in range(len(ranks))] if reverse else []
     lines.append(f" kernel({', '.join([*roles, 'nodes', 'table', *gradients])})")
     names = {
-        "__name__": __name__, "carray": carray, "pointer": pointer, "kernel": jit(kernel), "int64": np.int64, "float64": np.float64,
+        "__name__": __name__, "carray": carray, "pointer": pointer, "kernel": jit(kernel),
+        "int64": np.int64, "float64": np.float64,
     }  # fmt: skip
     exec(compile("\n".join(lines), __file__, "exec"), names)  # the file names where it is cached
     return numba.cfunc(types.void(*[types.int64] * 6), cache=True, error_model="numpy")(names[name])

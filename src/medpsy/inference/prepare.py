@@ -17,6 +17,10 @@ TOLERANCE = 0.05
 #: Nodes per construct that the search for the mode begins with.
 FIRST_SIZE = {1: 61, 2: 31, 3: 17}
 
+#: How fine the numerics are in turn; with fewer constructs finer ones cost little.
+FINENESS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 4.0)
+FIRST_FINENESS = {1: 1.5, 2: 1.1}
+
 #: With more persons errors of the log-likelihood are judged by how they vary over the posterior: a constant
 #: changes nothing.
 CONSTANT_PERSONS = 2_000
@@ -28,8 +32,8 @@ SOME_PERSONS = 4_000
 
 def prepared(
     data: ModelData, engine: LikelihoodEngine, nodes: int | None, log: list[str]
-) -> tuple[Density, Mode]:
-    """Density with numerics fitted to the posterior, and its mode.
+) -> tuple[Density, Mode, float]:
+    """Density with numerics fitted to the posterior, its mode, and how fine the numerics are.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ def prepared(
     """
     if data.n_person > MANY_PERSONS and data.groups is None:
         part = _some(data, SOME_PERSONS)
-        _, small = prepared(part, engine, nodes, [])
+        _, small, _ = prepared(part, engine, nodes, [])
         start, used, shrink = small.u, small.evaluations, np.sqrt(part.n_person / data.n_person)
         spread: np.ndarray | None = small.spread * shrink
         density = Density(data, opened(data, engine, nodes))
@@ -48,12 +52,17 @@ def prepared(
     else:
         density, spread = Density(data, opened(data, engine, nodes)), None
         start, used, _ = climb(density, start_point(data))
-    density, mode = _tuned(density, start, spread, log)
+    density, mode, fineness = _tuned(density, start, spread, log)
     log.append(
         f"mode after {used + mode.evaluations} gradients"
         + ("" if mode.converged else f"; not a clean maximum, {mode.damped} directions damped")
     )
-    return density, mode
+    return density, mode, fineness
+
+
+def refined(density: Density, mode: Mode, fineness: float) -> Density:
+    """The same density on other numerics, fitted at the mode."""
+    return Density(density.data, density.likelihood.adapted(density.space.constrain(mode.u), fineness))
 
 
 def opened(data: ModelData, engine: LikelihoodEngine, nodes: int | None) -> CompiledLikelihood:
@@ -70,13 +79,13 @@ def reference_error(density: Density, mode: Mode) -> float:
 
 def _tuned(
     density: Density, start: np.ndarray, spread: np.ndarray | None, log: list[str]
-) -> tuple[Density, Mode]:
+) -> tuple[Density, Mode, float]:
     """Numerics fine enough at the mode and at points as far from it as draws will be, and the mode."""
     values = density.space.constrain(start)
     # Twice: on the opening grid the spread of sharply measured persons is not yet seen.
     coarse, mode = density.likelihood.adapted(values, 2.0), None
     rng = np.random.default_rng(1)
-    for fineness in (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 4.0):
+    for fineness in FINENESS[FINENESS.index(FIRST_FINENESS.get(density.data.n_factor, 1.0)) :]:
         density = Density(density.data, coarse.adapted(values, fineness))
         if mode is None:
             mode = find_mode(density, start, spread)
@@ -90,7 +99,7 @@ def _tuned(
             break
         log.append(f"grid refined: log-likelihood off by {worst:.3f} ({density.likelihood.describe()})")
     assert mode is not None
-    return density, mode
+    return density, mode, fineness
 
 
 def _some(data: ModelData, count: int) -> ModelData:

@@ -28,8 +28,8 @@ from medpsy.spec.parameters import ParameterRow, ParameterTable
 class Column:
     """One column of the design: a number (z-scored), one level of a category (centred indicator), a product.
 
-    ``unit`` is the sd a number was divided by (1 for an indicator); a product has the mean of the raw product,
-    the product of the units, and the names of its ``factors``.
+    ``unit`` is the sd a number was divided by (1 for an indicator); a product has the mean of the raw
+    product, the product of the units, and the names of its ``factors``.
     """
 
     name: str

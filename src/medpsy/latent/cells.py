@@ -47,12 +47,27 @@ class Cells:
         """The same values in every cell, sampled normals of its persons apart."""
         return p | {"z": p["z"][..., self.rows[cell], :]} if "z" in p else p
 
-    def reverse(
-        self, p: dict[str, np.ndarray], cell: int, d: dict[str, np.ndarray], out: dict[str, np.ndarray]
-    ) -> None:
-        """Add the gradient of one cell to ``out``."""
-        for name, gradient in d.items():
-            out[name] += gradient
+    def tape(self, p: dict[str, np.ndarray]) -> Tape:
+        """Values of all cells at one point, and the way back."""
+        return Tape(len(self.parts), p)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """One evaluation: the same parameters in every cell, so that gradients add up."""
+
+    size: int
+    p: dict[str, np.ndarray]
+
+    def values(self) -> list[dict[str, np.ndarray]]:
+        """Named values of every cell."""
+        return [self.p] * self.size
+
+    def gradient(
+        self, each: list[dict[str, np.ndarray]], shapes: dict[str, tuple[int, ...]]
+    ) -> dict[str, np.ndarray]:
+        """Gradient over all parameters, given that of every cell."""
+        return {name: sum((d[name] for d in each), np.zeros(shape)) for name, shape in shapes.items()}
 
 
 def split(data: Any) -> Any:

@@ -75,6 +75,29 @@ def product_columns(
     return tuple(made.values()), np.column_stack(out) if out else np.empty((len(values), 0))
 
 
+def refreshed(layout: Layout, design: np.ndarray, observed: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The design (person, 1 + column) with products of explained variables made of new ``values``.
+
+    Parameters
+    ----------
+    design, observed : ndarray
+        As the model was bound: centred products keep what they were centred at.
+    values : ndarray, shape (person, node)
+        New values of the nodes, internal scale.
+    """
+    place = {name: i for i, name in enumerate(layout.nodes)}
+    at = {column.name: i + 1 for i, column in enumerate(layout.columns)}
+    out = design
+    for i, column in enumerate(layout.columns):
+        inside = [place[name] for name in column.factors if name in place]
+        if inside:
+            others = np.prod([design[:, at[name]] for name in column.factors if name in at], axis=0)
+            centre = np.nanmean(others * observed[:, inside].prod(axis=1))
+            out = out.copy() if out is design else out
+            out[:, i + 1] = others * values[:, inside].prod(axis=1) - centre
+    return out
+
+
 def raw_map(layout: Layout) -> np.ndarray:
     """Matrix that takes the coefficients from the internal scale to raw units (coefficient, coefficient).
 

@@ -318,6 +318,27 @@ def slope_lines(
     return frame
 
 
+def said(result: Result, interval: float = 0.95) -> list[str]:
+    """Conditional indirect effects of a moderated mediation in sentences, at most six; else nothing."""
+    design = result.model.spec.design
+    if design is None or not design.moderation:
+        return []
+    table = conditional(result, interval=interval)
+    wanted = table[table["effect"] == ("indirect" if design.mediators else "direct")]
+    names = [name for name in design.moderators if name in table.columns]
+    varying = wanted.groupby("text", sort=False)["mean"].transform("nunique") > 1
+    out = []
+    for row in wanted[varying].to_dict("records")[:6]:
+        at = _said({name: row[name] for name in names})
+        first, *between, last = row["text"].split(" -> ")
+        through = f" through {', '.join(between)}" if between else ""
+        out.append(
+            f"At {at}, the {row['effect']} effect of {first} on {last}{through} is {row['mean']:.3g} "
+            f"({100 * interval:g} % interval {row['lower']:.3g} to {row['upper']:.3g})."
+        )
+    return out
+
+
 def _ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:
     design = result.model.spec.design
     if exposure is not None and outcome is not None:

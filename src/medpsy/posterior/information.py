@@ -124,13 +124,13 @@ def precision(result: Result, *, interval: float = 0.95, draws: int = DRAWS, see
     check_interval(interval)
     drawn = scores(result, draws=draws, seed=seed)
     agreement = _agreement(result, drawn["draw"].to_numpy(), draws, seed + 1)
+    blocks = {block.construct.name: block for block in result.data.blocks}
     rows: list[tuple[object, ...]] = []
-    for number, block in enumerate(result.data.blocks):
-        name = str(block.construct.name)
+    for number, name in enumerate(map(str, drawn["factor"].to_numpy())):
         eap, sd = drawn["mean"].to_numpy()[:, number], drawn["sd"].to_numpy()[:, number]
         explained = eap.var()
         found = [("plausible values", agreement[:, number])]
-        if not shares_specific_factors(block, result.data):
+        if name in blocks and not shares_specific_factors(blocks[name], result.data):
             found.insert(0, ("marginal", _marginal(ItemsAt(result, name, draws, categorical=False))))
         for coefficient, values in found:
             lower, upper = bounds(values, interval)

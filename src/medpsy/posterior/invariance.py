@@ -187,9 +187,9 @@ def aligned_differences(
     -------
     DataFrame
         construct, item, coordinate (``scale``: logarithm of the ratio of slopes, difference of loadings;
-        ``location``), group, against, mean, lower, upper, relevant, p_relevant. ``attrs["share"]`` is the share
-        of parameters that differ relevantly with probability above one half, by construct; above 25 % the
-        alignment is not to be trusted.
+        ``location``), group, against, mean, lower, upper, relevant, p_relevant. ``attrs["share"]`` is the
+        share of parameters that differ relevantly with probability above one half, by construct; above 25 %
+        the alignment is not to be trusted.
     """
     groups = result.data.groups
     assert groups is not None

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DRAWS = 400
 
 
-def item_curves(result: Result, construct: str, *, interval: float = 0.95, points: int = 81) -> xr.Dataset:
+def item_curves(
+    result: Result, construct: str, *, interval: float = 0.95, points: int = 81, draws: int = DRAWS
+) -> xr.Dataset:
     """Boundary and expected-score curves.
 
     Parameters
@@ -27,8 +29,9 @@ def item_curves(result: Result, construct: str, *, interval: float = 0.95, point
     result : Result
     construct : str
         Name of a construct with categorical items.
-    interval, points : float, int
-        Posterior mass of the equal-tailed bands; number of values of the construct, from -4 to 4 sds.
+    interval, points, draws : float, int, int
+        Posterior mass of the equal-tailed bands; number of values of the construct, from -4 to 4 sds;
+        posterior draws used, evenly spaced.
 
     Returns
     -------
@@ -36,8 +39,8 @@ def item_curves(result: Result, construct: str, *, interval: float = 0.95, point
         ``boundary`` (item_name, step, theta, bound): probability of answering category ``step`` or one that
         stands for more of the construct, step 1 to K - 1 in turned order, NaN beyond an item's last;
         ``expected`` (item_name, theta, bound): expected (turned) answer in codes of the file;
-        ``expected_sum`` (theta, bound): sum of the expected answers. bound is lower, mean, upper over at most
-        400 evenly spaced draws; theta in sds of the construct over the persons, zero at their mean.
+        ``expected_sum`` (theta, bound): sum of the expected answers. bound is lower, mean, upper over the
+        draws; theta in sds of the construct over the persons, zero at their mean.
         Attributes ``construct``, ``interval``, ``lowest`` and ``highest`` (possible sum), ``labels`` (of the
         steps; empty where items word them differently).
 
@@ -51,7 +54,7 @@ def item_curves(result: Result, construct: str, *, interval: float = 0.95, point
     check_interval(interval)
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 2:
         raise SpecError(f"points = {points!r} draw no curve", hint="Ask for at least 2, better 81.")
-    items = ItemsAt(result, construct, DRAWS)
+    items = ItemsAt(result, construct, draws)
     codes = item_scores(result, items.items)
     theta = np.linspace(-REACH, REACH, points)
     steps = max(items.categories) - 1
@@ -63,9 +66,9 @@ def item_curves(result: Result, construct: str, *, interval: float = 0.95, point
             boundary[j, : len(prob) - 1, :, s] = from_category(prob)
             expected[j, :, s] = codes[j] @ prob
 
-    def banded(draws: np.ndarray) -> np.ndarray:
-        lower, upper = bounds(draws, interval)
-        return np.stack([lower, draws.mean(axis=-1), upper], axis=-1)
+    def banded(values: np.ndarray) -> np.ndarray:
+        lower, upper = bounds(values, interval)
+        return np.stack([lower, values.mean(axis=-1), upper], axis=-1)
 
     return xr.Dataset(
         {

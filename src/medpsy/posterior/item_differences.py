@@ -214,7 +214,7 @@ def at_draw(p: dict[str, np.ndarray], s: int) -> dict[str, np.ndarray]:
 
 
 def expected(data: ModelData, block: Block, p: dict[str, Any], theta: np.ndarray) -> np.ndarray:
-    """Expected answer to every item at scores ``theta`` (node,), shape (item, node); raw units for numbers."""
+    """Expected answer to every item at scores ``theta`` (node,), shape (item, node); numbers in raw units."""
     family = data.model.families[block.name]
     if not family.categorical:
         mean, _ = family.log_prob(theta, local(data, block, p), Numpy)

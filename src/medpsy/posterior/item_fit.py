@@ -10,7 +10,7 @@ import pandas as pd
 from medpsy.classical import item_fit as classical
 from medpsy.classical.residuals import infit_outfit, moments
 from medpsy.families.base import Block
-from medpsy.families.nested import Nested
+from medpsy.families.composite import Composite
 from medpsy.posterior.items_at import ItemsAt
 from medpsy.posterior.replicates import Replicates, check_alpha, in_groups, ppp
 from medpsy.result import Result
@@ -150,7 +150,7 @@ class _Module:
         n_item = self.block.values.shape[1]
         size = item_parameters(self.made.result, self.block)
         # With specific factors answers depend on more than the construct: expected sums are not exact.
-        nested = isinstance(self.made.result.model.families[self.block.construct.name], Nested)
+        nested = isinstance(self.made.result.model.families[self.block.construct.name], Composite)
         known = self.sums is not None and not nested
         tests = self.sums.classical(size) if known and self.sums else [(np.nan, 0, np.nan)] * n_item
         out: list[tuple[object, ...]] = []

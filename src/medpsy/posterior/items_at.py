@@ -12,7 +12,7 @@ import numpy as np
 from medpsy.bind import ModelData, local
 from medpsy.errors import SpecError, nearest
 from medpsy.families.base import Block
-from medpsy.families.nested import Nested
+from medpsy.families.composite import Composite
 from medpsy.ops import Numpy
 from medpsy.posterior.draws import at, population, thinned
 from medpsy.result import Result
@@ -158,7 +158,7 @@ class ItemsAt:
 
 def shares_specific_factors(block: Block, data: ModelData) -> bool:
     """Whether the answers of a block depend on one another given the construct (bifactor, testlet)."""
-    return isinstance(data.model.families[block.construct.name], Nested)
+    return isinstance(data.model.families[block.construct.name], Composite)
 
 
 def item_scores(result: Result, items: Sequence[str]) -> list[np.ndarray]:

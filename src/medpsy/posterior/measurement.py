@@ -9,6 +9,17 @@ from medpsy.posterior.items_at import shares_specific_factors
 from medpsy.result import Result
 
 
+#: Posterior draws that reports draw scores and curves at: of most models, and where every draw is dear
+#: because specific factors have to be integrated out.
+DRAWS, DEAR = 200, 40
+
+
+def affordable(result: Result) -> int:
+    """Posterior draws for the tables and figures of a report."""
+    dear = any(shares_specific_factors(block, result.data) for block in result.data.blocks)
+    return DEAR if dear else DRAWS
+
+
 def is_measurement(result: Result) -> bool:
     """Whether the model has constructs and explains neither them by one another nor anything by them."""
     layout = result.data.layout

@@ -8,7 +8,9 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.families.base import Block
+from medpsy.families.crossed import Crossed
 from medpsy.families.nested import NODES, Nested, node_weights
+from medpsy.latent.base import system
 from medpsy.ops import Numpy
 from medpsy.posterior.draws import at
 
@@ -91,6 +93,31 @@ def _shares(
     return float(general / total), float(common / total)
 
 
+def crossed_share(
+    data: ModelData, block: Block, p: dict[str, np.ndarray], seed: int = 0, points: int = 4000
+) -> np.ndarray:
+    """Var E[X | all constructs] / var X per draw (at most 300), where items load on several constructs.
+
+    Over ``points`` simulated persons, the same ones at every draw.
+    """
+    family = data.model.families[block.name]
+    assert isinstance(family, Crossed)
+    rng = np.random.default_rng(seed)
+    design = data.design[rng.integers(data.n_person, size=points)]
+    z = rng.standard_normal((points, len(data.layout.nodes)))
+    size = max(len(value) for value in p.values())
+    out = []
+    for s in np.unique(np.linspace(0, size - 1, min(DRAWS, size)).round().astype(int)):
+        values = at(p, s)
+        mean, chol = system(data.model.structure.equations(values, data.layout, Numpy), data.layout, Numpy)
+        theta = design @ mean.T + z @ chol.T
+        named = {name: theta[:, i] for i, name in enumerate(data.layout.nodes)}
+        expected, noise = _moments(family.table(named, local(data, block, values), Numpy))
+        true = expected.sum(0).var()
+        out.append(true / (true + noise.sum(0).mean()))
+    return np.array(out)
+
+
 def _moments(log_prob: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each item's code, each (item, node), from (item, category, node)."""
     prob, codes = np.exp(log_prob), np.arange(log_prob.shape[1])
@@ -99,5 +126,5 @@ def _moments(log_prob: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _common(family: Nested, p: dict[str, np.ndarray]) -> float:
-    general, own = (p["slope"] ** 2).sum(), (family.specific_slopes(p) ** 2).sum()
+    general, own = (p["slope"] ** 2).sum(), (family.further_slopes(p) ** 2).sum()
     return float(general / (general + own))

@@ -74,15 +74,15 @@ def assumptions(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        For a recognised simple mediation the four assumptions of no confounding (VanderWeele, 2015,
+        For a recognised mediation the four assumptions of no confounding (VanderWeele, 2015,
         ISBN 9780199325870, ch. 2), measurement, linearity, one occasion (Maxwell & Cole, 2007,
         doi:10.1037/1082-989X.12.1.23) and equivalent orders. For other paths the same, equation by
         equation. Nothing for a model without paths between variables.
     """
     model = result.model
     design = model.spec.design
-    if design is not None and design.kind == "simple":
-        out = [*_no_confounding(design), *_measurement(model), _no_interaction(design), _occasion(design)]
+    if design is not None and design.mediators:
+        out = [*_no_confounding(design), *_measurement(model), _straight_lines(design), _occasion(design)]
         return [*out, *_equivalence(model, design)]
     given = set(model.covariates)
     structural = [path for path in model.spec.paths if path.source not in given]
@@ -105,16 +105,33 @@ def assumptions(result: Result) -> list[str]:
 
 
 def _no_confounding(design: Design) -> list[str]:
-    x, m, y = design.exposure, design.mediators[0], design.outcome
+    x, m, y = (_any(names) for names in (design.exposures, design.mediators, design.outcomes))
     alike = ", ".join(design.covariates)
     given = f", among persons alike in {alike}" if alike else "; the model adjusts for no covariate"
+    both = ", ".join((*design.covariates, *design.exposures))
     return [
         f"Nothing unmeasured affects both {x} and {y}{given}.",
         f"Nothing unmeasured affects both {m} and {y} among persons alike in "
-        f"{f'{alike} and {x}' if alike else x}.",
+        f"{both if not alike else f'{alike} and {", ".join(design.exposures)}'}.",
         f"Nothing unmeasured affects both {x} and {m}{given}.",
-        f"Nothing that {x} changes affects both {m} and {y}, other than {m} itself.",
+        f"Nothing that {x} changes affects both {m} and {y}, other than "
+        f"{f'{m} itself' if len(design.mediators) == 1 else 'the mediators themselves'}.",
+        *_between(design),
     ]
+
+
+def _between(design: Design) -> list[str]:
+    """Several mediators: what the paths among them take for granted."""
+    if len(design.mediators) < 2:
+        return []
+    names = ", ".join(design.mediators)
+    if design.kind == "parallel":
+        return [f"None of {names} affects another: what they share beyond the exposure is taken as given."]
+    return [f"The mediators act in the order {names}, and nothing unmeasured affects two of them."]
+
+
+def _any(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"any of {', '.join(names)}"
 
 
 def _measurement(model: ComposedModel) -> list[str]:
@@ -138,13 +155,15 @@ def _measurement(model: ComposedModel) -> list[str]:
     return out
 
 
-def _no_interaction(design: Design) -> str:
-    x, m, y = design.exposure, design.mediators[0], design.outcome
+def _straight_lines(design: Design) -> str:
+    x, m, y = (_any(names) for names in (design.exposures, design.mediators, design.outcomes))
+    if any(set(names) & set(design.exposures) for stage, *names in design.moderation if stage == "second"):
+        return "Relations are straight lines at every level of what they change with."
     return f"Relations are straight lines, and the path from {m} to {y} is the same at every level of {x}."
 
 
 def _occasion(design: Design) -> str:
-    x, m, y = design.exposure, design.mediators[0], design.outcome
+    x, m, y = (_any(names) for names in (design.exposures, design.mediators, design.outcomes))
     return (
         f"In time, {x} comes before {m}, and {m} before {y}. If all were asked on one occasion, the indirect "
         "effect can differ in size and in sign from the one that unfolds over time, even with nothing "
@@ -154,6 +173,9 @@ def _occasion(design: Design) -> str:
 
 def _equivalence(model: ComposedModel, design: Design) -> list[str]:
     """Which other orders have the same likelihood: residuals of binary outcomes rule it out."""
+    several = design.kind != "simple" or design.other_exposures or design.other_outcomes
+    if several or design.moderation:
+        return []
     x, m, y = design.exposure, design.mediators[0], design.outcome
     families = dict(zip(model.sketch.nodes, model.sketch.families, strict=True))
     free = [name in families and families[name] != "bernoulli" for name in (x, m, y)]

@@ -12,7 +12,7 @@ from medpsy.classical.describe import asked_order
 from medpsy.classical.person_fit import Likelihood, likelihood
 from medpsy.errors import FitError, SpecError, nearest
 from medpsy.families.base import Block
-from medpsy.families.nested import Nested
+from medpsy.families.composite import Composite
 from medpsy.ops import Numpy
 from medpsy.posterior.items_at import FIRST, OFFSETS, STEP
 from medpsy.posterior.person_modes import person_modes, posterior_means
@@ -76,7 +76,13 @@ def person_fit(
 
 @in_groups
 def _person_fit(
-    result: Result, construct: str | None, *, draws: int, alpha: float, seed: int, made: Replicates | None
+    result: Result,
+    construct: str | None,
+    *,
+    draws: int,
+    alpha: float,
+    seed: int,
+    made: Replicates | None = None,
 ) -> pd.DataFrame:
     """The table; of a fit with groups, group after group."""
     check_alpha(alpha)
@@ -139,7 +145,7 @@ def _of(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
 def _standardised(result: Result, blocks: list[Block]) -> tuple[np.ndarray, np.ndarray]:
     """lz and lz* (person,), NaN where there are no MAP scores or answers depend on specific factors, too."""
     nothing = np.full(result.data.n_person, np.nan)
-    if any(isinstance(result.model.families[block.construct.name], Nested) for block in blocks):
+    if any(isinstance(result.model.families[block.construct.name], Composite) for block in blocks):
         return nothing, nothing
     try:
         mode, _ = person_modes(result)

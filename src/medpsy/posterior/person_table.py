@@ -24,8 +24,8 @@ def person_table(result: Result, *, interval: float = 0.95, draws: int = 200, se
     Returns
     -------
     DataFrame
-        Columns construct, person, mean, sd, lower, upper, answered (items of the construct that the person
-        answered, out of ``items``), items. Persons in the order of the survey; units as in ``scores``.
+        Columns construct (or specific factor, testlet, second-order construct), person, mean, sd, lower,
+        upper, answered (how many of its ``items`` the person answered), items. Persons in the order of the survey; units as in ``scores``.
 
     Raises
     ------
@@ -39,11 +39,7 @@ def person_table(result: Result, *, interval: float = 0.95, draws: int = 200, se
     lower, upper = bounds(np.moveaxis(found["draw"].to_numpy(), 0, -1), interval)
     parts = []
     for d, name in enumerate(found["factor"].to_numpy()):
-        blocks = [block for block in result.data.blocks if block.construct.name == str(name)]
-        given = [(b.values >= 0) if b.n_categories else ~np.isnan(b.values) for b in blocks]
-        answered = (
-            np.concatenate(given, axis=1) if given else np.zeros((found.sizes["person"], 0), dtype=bool)
-        )
+        answered = _answered(result, str(name))
         parts.append(
             pd.DataFrame(
                 {
@@ -59,3 +55,13 @@ def person_table(result: Result, *, interval: float = 0.95, draws: int = 200, se
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _answered(result: Result, name: str) -> np.ndarray:
+    """Which items of a latent variable were answered (person, item); a second-order construct has them all."""
+    constructs = result.model.constructs
+    own = [item for c in constructs if c.name == name for item in c.items]
+    own = own or [item for c in constructs for part in c.specific if part.name == name for item in part.items]
+    every = [item for block in result.data.blocks for item in block.construct.items]
+    given = [(b.values >= 0) if b.n_categories else ~np.isnan(b.values) for b in result.data.blocks]
+    return np.concatenate(given, axis=1)[:, np.isin(every, own or every)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.derive import definition_levels
+from medpsy.latent.base import Coefficient
 from medpsy.latent.products import level_names
 from medpsy.spec.expressions import Binary, Name, Negative, Node, Number, parse_expression
 from medpsy.spec.model_spec import Definition, Path
@@ -79,11 +80,22 @@ def quantities(data: ModelData) -> list[Quantity]:
     levels = level_names(layout)
     for i, c in enumerate(layout.coefficients):
         if c.label and c.label not in repeated:
-            text = f"{layout.term(c)} -> {layout.nodes[c.target]}"
+            text = f"{layout.term(c)} -> {layout.nodes[c.target]}{_where(data, c)}"
             several = [name for name in levels[c.label] if name in layout.factors_of(c)]
             name = level_name(c.label, several[0]) if several else c.label
             out.append(Quantity(name, text, "path", "coefficient", (i,)))
     return out + _correlations(data, everything=not layout.inner.size and not spec.definitions)
+
+
+def _where(data: ModelData, c: Coefficient) -> str:
+    """At which values of its moderators a path is what its coefficient says."""
+    if c.path.by:
+        return ""
+    paths = [p for p in data.model.spec.paths if p.target == c.path.target and c.path.source in p.variables]
+    others = dict.fromkeys(name for p in paths for name in p.variables if name != c.path.source)
+    categories = {column.variable for column in data.layout.columns if "[" in column.name}
+    said = [f"{name}: reference" if name in categories else f"{name} = 0" for name in others]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def level_name(name: str, column: str) -> str:

@@ -11,12 +11,13 @@ from medpsy.bind import ModelData, local
 from medpsy.classical.describe import alpha
 from medpsy.errors import SpecError
 from medpsy.families.base import Block
+from medpsy.families.crossed import Crossed
 from medpsy.families.nested import Nested
 from medpsy.ops import Numpy
 from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import at, population, thinned
 from medpsy.posterior.intervals import bounds, check_interval
-from medpsy.posterior.omega import omegas
+from medpsy.posterior.omega import crossed_share, omegas
 from medpsy.result import Result
 
 #: Draws that are used, spacing of the nodes in sds of a construct, and how far they reach beyond its means.
@@ -92,7 +93,10 @@ def coefficients(
     """
     family = data.model.families[block.name]
     if isinstance(family, Nested):
-        return omegas(data, block, p, people)
+        found = omegas(data, block, p, people)
+        return {"omega total": found.pop("omega total"), **found}
+    if isinstance(family, Crossed):
+        return {"reliability of the sum score, all constructs": crossed_share(data, block, p)}
     if family.categorical:
         return {"reliability of the sum score (model)": _sum_score(data, block, p, people)}
     return {"omega": _omega(data, block, p, people)}

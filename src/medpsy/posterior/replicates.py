@@ -7,6 +7,7 @@ Applied Psychological Measurement, 30, 298-321. doi:10.1177/0146621605285517
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import Any, Concatenate
@@ -17,6 +18,7 @@ import pandas as pd
 from medpsy.bind import local
 from medpsy.errors import SpecError
 from medpsy.families.base import Block
+from medpsy.families.crossed import draw_answers
 from medpsy.ops import Numpy
 from medpsy.posterior.by_group import views
 from medpsy.posterior.draws import at, check_count, thinned
@@ -74,8 +76,10 @@ class Replicates:
         rng, out = self._rng(draw, 2), {}
         for block in self.blocks:
             family = self.data.model.families[block.construct.name]
-            theta = self.theta[draw][:, block.factor]
-            made = family.draw(theta, local(self.data, block, at(self.p, draw)), rng)
+            scores = self.theta[draw]
+            theta = {other.construct.name: scores[:, other.factor] for other in self.data.blocks}
+            own = local(self.data, block, at(self.p, draw))
+            made = draw_answers(family, block.construct.name, theta, own, rng)
             out[block.name] = np.where(block.values < 0, block.values, made)
         return out
 
@@ -87,6 +91,18 @@ class Replicates:
 
     def _rng(self, draw: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose, draw))
+
+
+_LAST: list[tuple[weakref.ref[Result], Replicates]] = []
+
+
+def shared(result: Result) -> Replicates | None:
+    """200 draws with scores of the result that was last asked about, made once; None for one with groups."""
+    if result.data.groups is not None:
+        return None
+    if not _LAST or _LAST[0][0]() is not result:
+        _LAST[:] = [(weakref.ref(result), Replicates(result))]
+    return _LAST[0][1]
 
 
 def ppp(observed: np.ndarray, replicated: np.ndarray) -> np.ndarray:

@@ -19,11 +19,13 @@ from medpsy.dims import FACTOR, PERSON
 from medpsy.engines.base import gaussian_given, observed_patterns
 from medpsy.engines.quadrature import answer_sums
 from medpsy.errors import FitError
+from medpsy.families.crossed import Crossed
 from medpsy.latent.base import system
 from medpsy.ops import Numpy
 from medpsy.posterior.by_group import views
 from medpsy.posterior.draws import at, thinned
 from medpsy.posterior.further_scores import further_names, further_scores
+from medpsy.posterior.joint_scores import JointDraws
 from medpsy.result import Result
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     -------
     xarray.Dataset
         ``draw`` (sample, person, factor): plausible values; ``mean`` and ``sd`` (person, factor): posterior
-        mean and sd. Factors are the constructs, then specific factors, testlets and a second-order
-        construct, where there are any. Persons are aligned with the survey, all-missing ones included. Unit: the residual sd
+        mean and sd; specific factors and a second-order construct follow the constructs. Persons are aligned
+        with the survey, all-missing ones included. Unit: the residual sd
         of the construct given what explains it (``path``), or its sd given the covariates (``correlated``).
 
     Raises
@@ -81,13 +83,13 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         mean, sd = drawn.mean(0), drawn.std(0, ddof=1)
     else:
         size = len(next(iter(p.values())))
-        chain = _Chain(data, rng)
+        crossed = any(isinstance(family, Crossed) for family in data.model.families.values())
+        chain = JointDraws(data, rng) if crossed else _Chain(data, rng)
         drawn = np.stack([chain.draw(at(p, s)) for s in range(size)])
         mean, sd = chain.moments()
     names = [*(block.name for block in data.blocks), *further_names(data)]
     if len(names) > data.n_factor:
-        more = further_scores(data, p, drawn, rng)
-        pairs = zip((drawn, mean, sd), more, strict=True)
+        pairs = zip((drawn, mean, sd), further_scores(data, p, drawn, rng), strict=True)
         drawn, mean, sd = (np.concatenate(pair, axis=-1) for pair in pairs)
     return xr.Dataset(
         {

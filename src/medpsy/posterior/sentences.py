@@ -11,6 +11,7 @@ import pandas as pd
 
 from medpsy.dims import POSTERIOR
 from medpsy.posterior.by_group import ALL, views
+from medpsy.posterior.conditional import said
 from medpsy.posterior.intervals import eti
 from medpsy.posterior.quantities import Quantity, quantities
 from medpsy.result import Result
@@ -55,7 +56,7 @@ def sentences(table: pd.DataFrame, result: Result) -> list[str]:
     design = result.model.spec.design
     if design is not None and design.kind == "simple" and {"indirect", "total"} <= set(table["effect"]):
         out.append(proportion_mediated(result, 0.95 if mass is None else mass))
-    return out
+    return out + said(result, 0.95 if mass is None else mass)
 
 
 def proportion_mediated(result: Result, interval: float = 0.95) -> str:

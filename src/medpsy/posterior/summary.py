@@ -21,6 +21,7 @@ from medpsy.spec.parameters import ParameterRow
 
 SECTIONS = (
     "Paths", "Correlations", "Second order", "Covariates", "Defined", "Slopes", "Specific slopes", "Testlets",
+    "Cross slopes",
     "Loadings", "Category scores", "Thresholds", "Asymptotes", "Intercepts", "Residual SDs",
 )  # fmt: skip
 COLUMNS = (
@@ -161,6 +162,9 @@ def _lines(result: Result) -> Iterator[Line]:
             i = result.data.layout.nodes.index(row.rhs)
             draws, prior = values["second_order_loading"][..., i], f"{_prior(row)} on the slope"
             yield Line(row.section, row.lhs, row.op, row.rhs, "standardised", prior, draws)
+        elif head in ("group_mean", "group_sd"):
+            at = [block.name for block in result.data.blocks].index(row.lhs)
+            yield Line(row.section, row.lhs, row.op, row.rhs, "", _prior(row), values[head][..., at])
         elif row.target.count(".") == 1 and row.target.partition(".")[2] not in result.model.families:
             yield _observed(result, row, values)
         else:

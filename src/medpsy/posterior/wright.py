@@ -12,14 +12,14 @@ from medpsy.posterior.scores import scores
 from medpsy.result import Result
 
 #: Draws; reach of the axis, and nodes on it, between which thresholds are interpolated on the logit scale.
-DRAWS, REACH, NODES = 200, 8.0, 641
+DRAWS, REACH, NODES = 200, 8.0, 321
 #: Edges of the bins that persons are counted in, in sds of the construct.
 EDGES = np.arange(-5.0, 5.01, 0.25)
 
 COLUMNS = ("item", "step", "label", "location", "lower", "upper")
 
 
-def locations(result: Result, construct: str, *, interval: float = 0.95) -> pd.DataFrame:
+def locations(result: Result, construct: str, *, interval: float = 0.95, draws: int = DRAWS) -> pd.DataFrame:
     """Where on the construct each step of each item becomes more likely than not.
 
     Parameters
@@ -27,8 +27,8 @@ def locations(result: Result, construct: str, *, interval: float = 0.95) -> pd.D
     result : Result
     construct : str
         Name of a construct with categorical items.
-    interval : float
-        Posterior mass of the equal-tailed intervals.
+    interval, draws : float, int
+        Posterior mass of the equal-tailed intervals; posterior draws used, evenly spaced.
 
     Returns
     -------
@@ -45,16 +45,16 @@ def locations(result: Result, construct: str, *, interval: float = 0.95) -> pd.D
         An unknown construct, one whose items are numbers, an impossible interval.
     """
     check_interval(interval)
-    items = ItemsAt(result, construct, DRAWS)
+    items = ItemsAt(result, construct, draws)
     theta = np.linspace(-REACH, REACH, NODES)
     found: list[list[np.ndarray]] = [[] for _ in items.items]
     for s in range(len(items)):
         for j, table in enumerate(items.log_prob(s, theta)):
             found[j].append(crossings(from_category(np.exp(table)), theta))
     rows: list[tuple[object, ...]] = []
-    for item, draws in zip(items.items, found, strict=True):
+    for item, held in zip(items.items, found, strict=True):
         labels = step_labels(result, (item,))
-        for k, values in enumerate(np.stack(draws, axis=-1)):
+        for k, values in enumerate(np.stack(held, axis=-1)):
             lower, upper = _order_bounds(values, interval)
             rows.append((item, k + 1, labels[k], _order_quantile(values, 0.5), lower, upper))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[3:], float))
@@ -83,7 +83,7 @@ def crossings(above: np.ndarray, theta: np.ndarray) -> np.ndarray:
     return out
 
 
-def persons(result: Result, *, interval: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def persons(result: Result, *, interval: float = 0.95, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """Shares of the persons along every construct, from plausible values.
 
     Returns
@@ -100,10 +100,10 @@ def persons(result: Result, *, interval: float = 0.95, seed: int = 0) -> pd.Data
         The model has no constructs.
     """
     check_interval(interval)
-    scored = scores(result, draws=DRAWS, seed=seed)["draw"]
+    scored = scores(result, draws=draws, seed=seed)["draw"]
     parts = []
     for name in dict.fromkeys(block.construct.name for block in result.data.blocks):
-        items = ItemsAt(result, name, DRAWS, categorical=False)
+        items = ItemsAt(result, name, draws, categorical=False)
         drawn = scored.sel(factor=name).to_numpy()
         standard = (drawn - items.centre[:, None]) / items.sd[:, None]
         place = np.clip(np.digitize(standard, EDGES) - 1, 0, len(EDGES) - 2)

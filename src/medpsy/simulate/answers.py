@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from medpsy.errors import DataError
+from medpsy.families.crossed import draw_answers
 from medpsy.model import ComposedModel
 from medpsy.simulate.truth import Equation, Truth
 from medpsy.survey.instrument import Instrument
@@ -111,7 +112,7 @@ def simulate(
         filled.variable(name, values)
     for construct in model.constructs:
         family = model.families[construct.name]
-        drawn = family.draw(persons.nodes[construct.name], truth.items[construct.name], answer)
+        drawn = draw_answers(family, construct.name, persons.nodes, truth.items[construct.name], answer)
         for item, column in zip(construct.items, drawn.T, strict=True):
             filled.item(item, column)
     filled.take_away([item for construct in model.constructs for item in construct.items], missing, hole)
@@ -145,11 +146,13 @@ def _explained(
     """What the terms of one equation add up to, for every person."""
     total: np.ndarray | float = 0.0
     for term in equation.terms:
-        if term.source in values:
-            total = total + term.coefficient * values[term.source]
-        else:
-            spread = truth.variables[term.source]
-            total = total + term.coefficient * spread.standard(variables[term.source], term.level)
+        product: np.ndarray | float = term.coefficient
+        for name, level in ((term.source, term.level), *term.by):
+            if name in values:
+                product = product * values[name]
+            else:
+                product = product * truth.variables[name].standard(variables[name], level)
+        total = total + product
     return total
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -51,12 +52,21 @@ def read_terms(
 
 
 def _expand(path: Path, model: ComposedModel, levels: Mapping[str, tuple[str, ...]]) -> list[Term]:
-    """One term, or one per level but the first of a categorical covariate."""
-    if path.source in model.sketch.nodes or path.source not in levels:
-        return [Term(path.key, path.target, path.source, None, 0.0, path.label)]
-    others = list(enumerate(levels[path.source]))[1:]
-    label = path.label if len(others) == 1 else None
-    return [Term(f"{path.key}[{text}]", path.target, path.source, k, 0.0, label) for k, text in others]
+    """One term, or one per level but the first of a category (and per combination, of a product)."""
+    factors = []
+    for name in path.variables:
+        plain = name in model.sketch.nodes or name not in levels
+        own = [(name, None)] if plain else [(f"{name}[{t}]", k) for k, t in enumerate(levels[name])][1:]
+        factors.append([(text, name, level) for text, level in own])
+    every = list(product(*factors))
+    label = path.label if len(every) == 1 else None
+    return [
+        Term(
+            f"{path.target}~{':'.join(text for text, *_ in parts)}", path.target, path.source, parts[0][2], 0.0,
+            label, tuple((name, level) for _, name, level in parts[1:]),
+        )
+        for parts in every
+    ]  # fmt: skip
 
 
 def _resolve(

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.errors import SpecError, nearest
-from medpsy.families.nested import Nested
+from medpsy.families.composite import Composite
 from medpsy.model import ComposedModel
 from medpsy.simulate.margins import blurred, combine, solve_threshold
 from medpsy.simulate.read_items import Scores, read_items, real
@@ -104,7 +104,7 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
             )
         family = model.families[construct.name]
         own = (tables.table(construct.name), construct, family, instrument, scores[construct.name])
-        items[construct.name] = read_nested(*own) if isinstance(family, Nested) else read_items(*own)
+        items[construct.name] = read_nested(*own) if isinstance(family, Composite) else read_items(*own)
     return Truth(
         n_person=n_person,
         seed=top.whole("seed", 0) if "seed" in top.values else 0,
@@ -170,6 +170,8 @@ def _solve(
         inner = np.zeros(len(nodes))
         own: dict[tuple[str, int | None], float] = {}
         for term in terms[node]:
+            if term.by:  # met at the means of the moderators, where products are zero
+                continue
             for column, weight in outer.get(term.source, {(term.source, term.level): 1.0}).items():
                 own[column] = own.get(column, 0.0) + term.coefficient * weight
             inner = inner + term.coefficient * normal.get(term.source, np.zeros(len(nodes)))

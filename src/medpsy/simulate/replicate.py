@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.families.crossed import draw_answers
+from medpsy.latent.products import refreshed
 from medpsy.ops import Numpy
 from medpsy.survey.survey import NO_ANSWER
 
@@ -96,7 +98,13 @@ def _nodes(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator) 
     noise = rng.standard_normal((data.n_person, len(layout.nodes)))
     values = np.zeros_like(noise)
     for node, family in enumerate(layout.families):
-        expected = data.design @ equations.g[node] + values @ equations.b[node]
+        design = refreshed(layout, data.design, data.observed, values)
+        expected = design @ equations.g[node] + values @ equations.b[node]
+        if layout.at is None:
+            for i in layout.moderated:
+                c = layout.coefficients[i]
+                if c.target == node:
+                    expected = expected + p["path"][i] * design[:, c.by] * values[:, c.source]
         if family == "bernoulli":
             values[:, node] = expected + rng.logistic(size=data.n_person) > 0
         else:
@@ -108,10 +116,11 @@ def _scores_and_answers(
     data: ModelData, p: dict[str, np.ndarray], nodes: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     scores = nodes[:, data.layout.factors]
+    theta = {data.layout.nodes[node]: nodes[:, node] for node in data.layout.factors}
     answers = []
     for block in data.blocks:
         family = data.model.families[block.name]
-        drawn = family.draw(scores[:, block.factor], local(data, block, p), rng)
+        drawn = draw_answers(family, block.construct.name, theta, local(data, block, p), rng)
         if family.categorical:
             answers.append(np.where(block.values == NO_ANSWER, NO_ANSWER, drawn).astype(np.int8))
         else:

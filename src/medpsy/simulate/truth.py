@@ -14,7 +14,8 @@ class Term:
     """One regression term: ``coefficient`` per unit of ``source`` (per level against the others).
 
     ``name`` is ``target~source`` or ``target~source[level]``, as in the posterior; ``level`` is the index of
-    the level of a categorical covariate, else None; ``label`` is the label of the path, if it has one.
+    the level of a categorical covariate, else None; ``label`` is the label of the path, if it has one. ``by``
+    holds the other factors of a product, each with its level.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Term:
     level: int | None
     coefficient: float
     label: str | None = None
+    by: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Truth:
     Scale: every construct (and every explained number, z-scored) has variance 1 given the covariates, and
     mean 0 over the persons. Covariates enter z-scored, categories as indicators less their share. Paths are
     therefore those of the model's structural part where that keeps the same scale, and standardised given
-    the covariates everywhere.
+    the covariates everywhere. Products multiply these values; with them the variances, and the margins of the
+    items, are met at the means of the moderators.
 
     Parameters
     ----------

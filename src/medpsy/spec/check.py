@@ -9,7 +9,7 @@ from medpsy.spec.model_spec import Design, ModelSpec
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
 from medpsy.spec.second_order import check_second_order
-from medpsy.spec.specific import check_specific
+from medpsy.spec.specific import check_cross, check_specific
 from medpsy.survey.instrument import Instrument
 
 #: What is known about the distribution of an observed variable that others explain.
@@ -30,6 +30,7 @@ def check(spec: ModelSpec) -> None:
     """
     _check_constructs(spec)
     check_specific(spec)
+    check_cross(spec)
     check_second_order(spec)
     _check_observed(spec)
     order(spec)

@@ -30,7 +30,9 @@ _TOP = (
 )  # fmt: skip
 _DATA = ("file", "example", "encoding", "out_of_range", "instrument")
 _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "route")
-_ENGINES = ("auto", "quadrature", "gaussian", "conditional")
+#: Keys of [report] that name variables over which the model is compared.
+_COMPARISONS = ("dif", "invariance", "differences")
+_ENGINES = ("auto", "quadrature", "gaussian", "conditional", "bifactor", "crossed")
 _ROUTES = ("auto", "compiled", "pymc")
 
 
@@ -214,7 +216,7 @@ def _sampling(table: TomlTable) -> dict[str, Any]:
 
 
 def _report(table: TomlTable) -> dict[str, Any]:
-    table.only(("interval", "rope", "questionnaire"))
+    table.only(("interval", "rope", "questionnaire", *_COMPARISONS))
     values: dict[str, Any] = {}
     if "interval" in table.values:
         values["interval"] = table.number("interval", 0, 1, open_ends=True)
@@ -222,6 +224,7 @@ def _report(table: TomlTable) -> dict[str, Any]:
         values["rope"] = table.number("rope", 0, 1e6, open_ends=False)
     if "questionnaire" in table.values:
         values["questionnaire"] = table.flag("questionnaire")
+    values |= {key: list(table.texts(key)) for key in _COMPARISONS if key in table.values}
     return values
 
 
@@ -253,6 +256,7 @@ def _places(subject: tuple[str, ...]) -> list[tuple[str, ...]]:
         "testlets": [("model", "testlets")],
         "specific": [("constructs", name, "specific", *rest), ("constructs", name, "specific")],
         "second_order": [("second_order", name)],
+        "cross": [("constructs", name, "cross")],
         "groups": [("groups", name), ("groups",)],
     }
     return [*places.get(kind, []), ("model", "syntax"), ("mediation",)]

@@ -36,6 +36,8 @@ class Construct:
         forgotten reverse-keyed item shows as a negative slope.
     specific : tuple of Specific
         Makes the construct the general factor of a bifactor model; an item is in one of them at most.
+    cross : tuple of str
+        Items of other constructs that load on this one as well.
     testlets : bool
         True ties the slopes on every specific factor to those on the construct, up to one sd per testlet.
     """
@@ -46,6 +48,7 @@ class Construct:
     positive: bool = False
     specific: tuple[Specific, ...] = ()
     testlets: bool = False
+    cross: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.items:

@@ -31,7 +31,7 @@ def split_second_order(statements: Iterable[Statement]) -> tuple[list[Statement]
         if len(inside) < len(items):
             item = next(item for item in items if item not in names)
             raise ElementError(
-                f"'{name}' is measured by '{inside[0]}', which is a construct itself, and by the item '{item}'",
+                f"'{name}' is measured by '{inside[0]}', which is a construct itself, and by '{item}'",
                 subject=("item", name, inside[0]),
                 hint="Indicators are either items or, of a second-order construct, constructs.",
             )

@@ -24,7 +24,7 @@ def to_syntax(spec: ModelSpec) -> str:
     """
     lines = []
     for c in spec.constructs:
-        lines.append(_measured(c.name, c.items))
+        lines.append(" + ".join([_measured(c.name, c.items), *(f"cross*{_quote(item)}" for item in c.cross)]))
         for part in c.specific:
             lines += [_measured(part.name, part.items), f"{part.name} ~~ 0*{_quote(c.name)}"]
     if spec.second_order is not None:

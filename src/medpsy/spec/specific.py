@@ -1,4 +1,4 @@
-"""Rules for specific factors and testlets."""
+"""Rules for specific factors, testlets and cross-loadings."""
 
 from __future__ import annotations
 
@@ -42,6 +42,41 @@ def check_specific(spec: ModelSpec) -> None:
                 subject=("construct", construct.name),
                 hint="Specific factors and groups cannot be combined: leave one of the two out.",
             )
+
+
+def check_cross(spec: ModelSpec) -> None:
+    """Refuse cross-loadings that are none, or stand beside what they cannot be combined with.
+
+    Raises
+    ------
+    ElementError
+        An item of no other construct, listed twice, or of a construct with specific factors; groups.
+    """
+    home = {item: c for c in spec.constructs for item in c.items}
+    for construct in spec.constructs:
+        for position, item in enumerate(construct.cross):
+            subject = ("cross", construct.name, item)
+            others = [name for name in home if home[name] is not construct]
+            if item not in others:
+                own = "its own" if item in home else "no construct's"
+                raise ElementError(
+                    f"'{construct.name}' has a cross-loading on '{item}', which is {own} item",
+                    subject=subject,
+                    hint=nearest(item, others) if others else "There is no other construct to take it from.",
+                )
+            if item in construct.cross[:position]:
+                raise ElementError(
+                    f"'{construct.name}' lists the cross-loading on '{item}' twice",
+                    subject=subject,
+                    hint="Remove one of the two mentions.",
+                )
+            if home[item].specific or spec.groups is not None:
+                what = "groups" if spec.groups is not None else "specific factors"
+                raise ElementError(
+                    f"cross-loadings ('{item}' on '{construct.name}') and {what} cannot be combined",
+                    subject=subject,
+                    hint="Leave one of the two out.",
+                )
 
 
 def _check_items(construct: Construct) -> None:

@@ -7,6 +7,7 @@ The language is a subset of lavaan's (Rosseel, 2012, 10.18637/jss.v048.i02) plus
     mission ~ b*meaning + c*mental_health     # is explained by, with labels
     meaning ~~ hope                           # residual covariance
     goals =~ ml1..ml4; goals ~~ 0*meaning     # a specific factor of some items of meaning (bifactor)
+    mission =~ pm1..pm6 + cross*ml3           # an item of another construct that loads on this one as well
     wellbeing =~ calm + meaning + mission     # a second-order construct: its indicators are constructs
     mission ~ year + meaning:year             # a product: how the effect of meaning changes with year
     indirect := a*b                           # defined quantity
@@ -115,6 +116,7 @@ class _Reader:
         self.paths: list[Path] = []
         self.covariances: list[Covariance] = []
         self.orthogonal: list[tuple[str, str]] = []
+        self.cross: dict[str, list[str]] = {}
         self.definitions: list[Definition] = []
         self.places: dict[tuple[str, ...], Token] = {}
 
@@ -150,7 +152,13 @@ class _Reader:
         if second_order is not None:
             self.places[("second_order", second_order.name)] = self.places[("construct", second_order.name)]
         constructs = tuple(
-            Construct(c, items, families.pop(c, family), specific=tuple(specific.get(c, ())))
+            Construct(
+                c,
+                items,
+                families.pop(c, family),
+                specific=tuple(specific.get(c, ())),
+                cross=tuple(self.cross.get(c, ())),
+            )
             for c, items in measured
         )
         latent = {construct.name for construct in constructs}
@@ -203,7 +211,7 @@ class _Reader:
         items: list[str] = []
         more: Token | None = construct
         while more:
-            for item, token in self._items():
+            for item, token in self._items(construct.text):
                 if item in items:
                     raise self.source.error(
                         f"item '{item}' is listed twice in construct '{construct.text}'",
@@ -218,14 +226,20 @@ class _Reader:
         self.places[("construct", construct.text)] = construct
         self.constructs.append((construct.text, tuple(items)))
 
-    def _items(self) -> list[tuple[str, Token]]:
-        """Read one item or one range."""
+    def _items(self, construct: str) -> list[tuple[str, Token]]:
+        """Read one item or one range; of ``cross*item`` keep that it loads on the construct as well."""
         first = self.tokens.next()
         fixed = "Loadings are all estimated and cannot be labelled or fixed: list the items alone."
         if first.kind != "name":
             raise self.tokens.unexpected(first, fixed if first.kind == "number" else "")
         if star := self.tokens.accept("*"):
-            raise self.tokens.unexpected(star, fixed)
+            if first.text != "cross":
+                raise self.tokens.unexpected(star, fixed)
+            self.tokens.require_operand(star)
+            for item, token in self._items(construct):
+                self.cross.setdefault(construct, []).append(item)
+                self.places[("cross", construct, item)] = token
+            return []
         dots = self.tokens.accept("..")
         if dots is None:
             return [(first.text, first)]

@@ -99,12 +99,13 @@ def _constructs(table: TomlTable) -> tuple[Construct, ...]:
     made = []
     for name in table.values:
         one = table.table(name)
-        one.only(("items", "family", "positive", "specific", "testlets"))
+        one.only(("items", "family", "positive", "specific", "testlets", "cross"))
         items, family, positive = one.items("items"), one.text("family", "graded"), one.flag("positive")
         parts = one.table("specific")
         specific = tuple(Specific(key, parts.items(key)) for key in parts.values)
+        cross = one.items("cross") if "cross" in one.values else ()
         try:
-            made.append(Construct(name, items, family, positive, specific, one.flag("testlets")))
+            made.append(Construct(name, items, family, positive, specific, one.flag("testlets"), cross))
         except SpecError as error:
             raise one.fail(error.message, error.hint, "items") from None
     if not made:

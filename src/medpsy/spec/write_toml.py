@@ -39,6 +39,8 @@ def to_toml(spec: ModelSpec) -> str:
 
 def _construct(construct: Construct) -> str:
     rows = [("items", _items(construct.items)), ("family", _text(construct.family))]
+    if construct.cross:
+        rows.append(("cross", _items(construct.cross)))
     rows += [(flag, "true") for flag in ("positive", "testlets") if getattr(construct, flag)]
     head = f"constructs.{_key(construct.name)}"
     block = _block(head, rows)

@@ -9,7 +9,7 @@ import pandas as pd
 from medpsy.plots.item_fit import item_fit as fit_figure
 from medpsy.plots.score_distribution import score_distribution as score_figure
 from medpsy.posterior.item_fit import item_fit
-from medpsy.posterior.replicates import Replicates, by_group
+from medpsy.posterior.replicates import by_group, shared
 from medpsy.posterior.score_distribution import category_use, score_distribution
 from medpsy.report.blocks import Block, Section, Table, Text
 from medpsy.report.context import Context
@@ -33,7 +33,7 @@ def gather(result: Result, interval: float) -> Parts | None:
     """Return the tables; nothing for models without items that have categories."""
     if not any(block.n_categories for block in result.data.blocks):
         return None
-    made = None if result.data.groups else Replicates(result)
+    made = shared(result)
     items = item_fit(result, made=made)
     scores = score_distribution(result, interval=interval, made=made)
     categories = category_use(result, interval=interval, made=made)

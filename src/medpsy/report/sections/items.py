@@ -12,7 +12,7 @@ from medpsy.plots.expected_scores import expected_scores
 from medpsy.plots.numbers import fixed
 from medpsy.plots.wright_map import wright_map
 from medpsy.posterior.item_curves import item_curves
-from medpsy.posterior.measurement import measured
+from medpsy.posterior.measurement import affordable, measured
 from medpsy.posterior.wright import locations, persons
 from medpsy.report.blocks import Block, Section
 from medpsy.report.context import Context
@@ -26,15 +26,18 @@ ORDER = 62
 def gather(result: Result, interval: float) -> list[dict[str, Any]] | None:
     """Return curves, steps and persons of every construct of a measurement model."""
     found: list[dict[str, Any]] = []
+    draws = affordable(result)
     people: dict[int, pd.DataFrame] = {}  # of every group, for all its constructs
     for name, title, one in measured(result):
         if id(one) not in people:
-            people[id(one)] = persons(one, interval=interval)
+            people[id(one)] = persons(one, interval=interval, draws=draws)
         found.append(
             {
                 "title": title,
-                "curves": item_curves(one, name, interval=interval).assign_attrs(construct=title),
-                "steps": locations(one, name, interval=interval),
+                "curves": item_curves(one, name, interval=interval, draws=draws).assign_attrs(
+                    construct=title
+                ),
+                "steps": locations(one, name, interval=interval, draws=draws),
                 "persons": people[id(one)].query("construct == @name"),
             }
         )

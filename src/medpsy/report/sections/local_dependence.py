@@ -6,6 +6,7 @@ import pandas as pd
 
 from medpsy.plots.local_dependence import local_dependence as figure
 from medpsy.posterior.local_dependence import FAR, local_dependence
+from medpsy.posterior.replicates import shared
 from medpsy.report.blocks import Block, Section, Table, Text
 from medpsy.report.context import Context
 from medpsy.report.figures import drawn
@@ -20,7 +21,7 @@ SHOWN = 15
 def gather(result: Result, interval: float) -> pd.DataFrame | None:
     """Return all pairs; nothing where there are not two items with categories."""
     n_item = sum(block.values.shape[1] for block in result.data.blocks if block.n_categories)
-    return local_dependence(result) if n_item > 1 else None
+    return local_dependence(result, made=shared(result)) if n_item > 1 else None
 
 
 def build(context: Context) -> Section | None:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from medpsy.plots.person_fit import person_fit as figure
 from medpsy.posterior.person_fit import person_fit
+from medpsy.posterior.replicates import shared
 from medpsy.report.blocks import Block, Section, Table, Text
 from medpsy.report.context import Context
 from medpsy.report.figures import drawn
@@ -21,7 +22,7 @@ def gather(result: Result, interval: float) -> pd.DataFrame | None:
     """Return the fit of every person; nothing for models without items that have categories."""
     if not any(block.n_categories for block in result.data.blocks):
         return None
-    return person_fit(result)
+    return person_fit(result, made=shared(result))
 
 
 def build(context: Context) -> Section | None:

@@ -11,7 +11,7 @@ from medpsy.plots.information_curves import information_curves
 from medpsy.plots.item_information import item_information
 from medpsy.plots.numbers import fixed
 from medpsy.posterior.information import information, precision
-from medpsy.posterior.measurement import is_measurement, measured
+from medpsy.posterior.measurement import affordable, is_measurement, measured
 from medpsy.report.blocks import Block, Section, Text
 from medpsy.report.context import Context
 from medpsy.report.figures import drawn, slug
@@ -29,7 +29,7 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
         information(one, name, interval=interval).assign_attrs(construct=title)
         for name, title, one in measured(result, categorical=False, independent=True)
     ]
-    return {"reliability": precision(result, interval=interval), "curves": curves}
+    return {"reliability": precision(result, interval=interval, draws=affordable(result)), "curves": curves}
 
 
 def build(context: Context) -> Section | None:

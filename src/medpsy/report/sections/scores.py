@@ -10,7 +10,7 @@ from medpsy.errors import SpecError
 from medpsy.plots.numbers import count, fixed
 from medpsy.plots.person_scores import person_scores
 from medpsy.plots.sum_to_score import sum_to_score
-from medpsy.posterior.measurement import is_measurement, measured
+from medpsy.posterior.measurement import affordable, is_measurement, measured
 from medpsy.posterior.person_table import person_table
 from medpsy.posterior.score_table import score_table
 from medpsy.report.blocks import Block, Section, Text
@@ -34,7 +34,7 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
             refused.append(f"No sum-score table of {title}: {reason.message}.")
         else:
             tables.append((title, held))
-    persons = person_table(result, interval=interval)
+    persons = person_table(result, interval=interval, draws=affordable(result))
     return {"persons": persons, "tables": tables, "refused": refused}
 
 
