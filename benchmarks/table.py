@@ -132,7 +132,7 @@ def _case(one: dict[str, Any]) -> str:
 
 def _posterior_row(entry: dict[str, Any], reference: dict[str, Any], off: str) -> tuple[str, ...]:
     runs, cold = f.good(entry, False) or f.good(entry), f.good(entry, True)
-    own, theirs = f.middle(reference, f.bulk_rate, None), f.middle(entry, f.bulk_rate, None)
+    own, theirs = f.middle(reference, f.bulk_rate), f.middle(entry, f.bulk_rate)
     ratio = f.number(own / theirs) if own and theirs and entry is not reference else "–"
     return (
         entry["title"], _times(cold), _times(f.good(entry, False)), _gate(f.good(entry)),

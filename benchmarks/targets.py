@@ -43,8 +43,8 @@ def _ratio(top: float | None, bottom: float | None) -> float | None:
 def _faster(case: str, rival: str) -> Callable[[Held], float | None]:
     """Effective draws a second of medpsy over those of a rival."""
     return lambda held: _ratio(
-        middle(_entry(held, case, "medpsy_compiled"), bulk_rate, None),
-        middle(_entry(held, case, rival), bulk_rate, None),
+        middle(_entry(held, case, "medpsy_compiled"), bulk_rate),
+        middle(_entry(held, case, rival), bulk_rate),
     )
 
 
@@ -61,7 +61,7 @@ def _second_fit(case: str, times: float = 1.0) -> Callable[[Held], float | None]
     """Seconds of another fit in the same process."""
 
     def find(held: Held) -> float | None:
-        found = middle(_entry(held, case, "medpsy_compiled"), lambda one: one.get("second_fit"), None)
+        found = middle(_entry(held, case, "medpsy_compiled"), lambda one: one.get("second_fit"))
         return None if found is None else times * found
 
     return find
@@ -79,8 +79,8 @@ def _bootstraps(held: Held) -> float | None:
 
 def _against_em(held: Held) -> float | None:
     """Seconds of medpsy's search and sampling over those of EM in the Python package mirt."""
-    em = middle(_entry(held, "founding", "mirt_em"), lambda one: one["seconds"].get("fitting"), None)
-    return _ratio(middle(_entry(held, "founding", "medpsy_compiled"), sampling, None), em)
+    em = middle(_entry(held, "founding", "mirt_em"), lambda one: one["seconds"].get("fitting"))
+    return _ratio(middle(_entry(held, "founding", "medpsy_compiled"), sampling), em)
 
 
 def _growth(held: Held) -> float | None:
@@ -92,7 +92,7 @@ def _growth(held: Held) -> float | None:
 
 
 def _million_memory(held: Held) -> float | None:
-    found = middle(_entry(held, "million", "medpsy_compiled"), memory, None)
+    found = middle(_entry(held, "million", "medpsy_compiled"), memory)
     return None if found is None else found / 1024
 
 

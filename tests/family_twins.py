@@ -10,7 +10,9 @@ import numpy as np
 
 from twins import exactly, graded_probabilities, thresholds
 
-PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798")
+PI = Decimal(
+    "3.141592653589793238462643383279502884197169399375105820974944592307816406286208998628034825342117068"
+)
 
 
 def logistic(x: Decimal) -> Decimal:
@@ -94,7 +96,8 @@ def sequential(p: Mapping[str, Any], theta: float) -> list[Decimal]:
 def nominal(p: Mapping[str, Any], theta: float) -> list[Decimal]:
     """p_k exp(slope score_k theta)."""
     last = len(p["category_prob"]) - 1
-    scores = [Decimal(0), *(Decimal(k + 1) + Decimal(s) for k, s in enumerate(p["score_shift"])), Decimal(last)]
+    moved = [Decimal(k) + Decimal(shift) for k, shift in enumerate(p["score_shift"], start=1)]
+    scores = [Decimal(0), *moved, Decimal(last)]
     each = zip(p["category_prob"], scores, strict=True)
     return normalised([Decimal(x) * (Decimal(p["slope"]) * s * Decimal(theta)).exp() for x, s in each])
 

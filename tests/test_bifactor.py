@@ -344,3 +344,20 @@ def test_a_specific_factor_must_not_take_a_name_or_all_items() -> None:
         Model([replace(whole, items=("x1", "x2", "x3"), specific=(Specific("x", ("x1", "x2")),))])
     with pytest.raises(SpecError, match="names none"):
         Model([Construct("x", ("x1", "x2"), testlets=True)])
+
+
+def test_the_page_on_structures_names_the_default_priors() -> None:
+    import re
+    from pathlib import Path
+
+    page = (Path(__file__).resolve().parent.parent / "docs" / "structures.md").read_text(encoding="utf-8")
+    written = set(re.findall(r"\| `(\w+)` \| `([^`]+)` \|", page))
+    models = [
+        Model(TEXT),
+        Model(TEXT, testlets=["x"]),
+        Model("x =~ x1..x3 + cross*m1\nm =~ m1..m3"),
+        Model("x =~ x1..x3\nm =~ m1..m3\ny =~ y1..y3\ng =~ x + m + y"),
+    ]
+    further = ("specific_slope", "testlet_sd", "cross_slope", "second_order_slope")
+    rows = [row for model in models for row in model.composed.table if row.target.startswith(further)]
+    assert written == {(row.target.partition(".")[0], str(row.prior)) for row in rows}

@@ -1,4 +1,4 @@
-"""What users see of the families: item parameters, summaries, curves and counts, also of mixed answer scales."""
+"""What users see of the families: item parameters, summaries, curves, counts; also of mixed answer scales."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every family against its textbook twin, its special cases, and items with different numbers of categories."""
+"""Every family against its textbook twin, its special cases, and items that differ in their categories."""
 
 from __future__ import annotations
 

@@ -269,7 +269,8 @@ def test_verbs_of_a_fit_and_their_figures() -> None:
     assert fit.item_fit().attrs["by_chance"] == pytest.approx(1.2)
     assert fit.item_fit(draws=5, seed=3)["infit"].notna().all()
     for figure in (
-        fit.plot_item_fit(), fit.plot_local_dependence(), fit.plot_person_fit(), fit.plot_score_distribution(),
+        fit.plot_item_fit(), fit.plot_local_dependence(), fit.plot_person_fit(),
+        fit.plot_score_distribution(),
     ):  # fmt: skip
         assert isinstance(figure, Figure)
         drawn = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)

@@ -11,6 +11,7 @@ import pytest
 import hand_made
 import medpsy as mp
 from group_cases import drawn, grouped, simulated, simulated_numbers
+from medpsy.bind import bind
 from medpsy.errors import DataError, SpecError
 from medpsy.posterior.group_fits import with_levels, without_groups
 from medpsy.report.context import Context
@@ -92,6 +93,18 @@ def test_comparisons_start_from_the_model_without_groups() -> None:
         mp.dif(survey, model, "sex", drows=10)
     with pytest.raises(SpecError, match="no probability"):
         mp.dif(survey, model, "sex", flag=1.5)
+
+
+def test_a_mediation_has_its_own_paths_in_every_group() -> None:
+    modules = [mp.GradedResponse(name, f"{name}1..{name}3") for name in "xmy"]
+    mediation = mp.Mediation(modules[0], modules[1], modules[2])
+    model = mp.Model(mediation.spec, groups="sex")
+    assert model.composed.structure.name == "path"
+    data = bind(model.composed, hand_made.survey(60))
+    names = {parameter.name for parameter in data.parameters}
+    assert {"path", "path[m]", "group_mean", "group_log_sd"} <= names
+    table = mp.Fit(drawn(data, hand_made.survey(60))).effects()
+    assert {"f", "m"} == set(table["group"]) and {"indirect", "direct", "total"} <= set(table["effect"])
 
 
 def test_verbs_of_a_fit_with_groups() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ import medpsy as mp
 from made_posterior import bound, made, survey
 from medpsy.api.figures import figures
 from medpsy.bind import bind
+from medpsy.posterior import measurement
 from medpsy.posterior.measurement import is_measurement, measured
 from medpsy.report.blocks import Figure, Section, Table
 from medpsy.report.context import Context
@@ -32,6 +34,14 @@ def fitted(text: str = "x =~ x1..x3", simulated: str = "") -> mp.Fit:
     result = made(answers=answers, data=bound(text, answers, name="made"), draws=40)
     result.provenance.update(ABOUT)
     return mp.Fit(result)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_draws() -> Iterator[None]:
+    """Reports of these tests draw scores at 40 posterior draws, not 200."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measurement, "DRAWS", 40)
+        yield
 
 
 def gather(result: Result, interval: float) -> dict[str, object]:

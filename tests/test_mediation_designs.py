@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path as File
 
 import pytest
@@ -174,3 +175,12 @@ def test_paths_beside_a_design_must_be_its_paths() -> None:
     )  # fmt: skip
     with pytest.raises(SpecError, match="not those of the simple mediation"):
         mp.Model(other)
+
+
+def test_designs_on_the_page_about_effects_can_be_made() -> None:
+    page = (File(__file__).resolve().parent.parent / "docs" / "estimands.md").read_text(encoding="utf-8")
+    code = page.partition("## Designs")[2].partition("```python\n")[2].partition("```")[0]
+    made = [eval(line, {"mp": mp}) for line in code.strip().split("\n")]
+    assert len(made) == 8 and all(model.spec.design is not None for model in made)
+    for verb in set(re.findall(r"`fit\.(\w+)\(", page)):
+        assert hasattr(mp.Fit, verb), verb

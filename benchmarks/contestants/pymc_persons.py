@@ -80,34 +80,40 @@ def gaussian(problem: Problem) -> pm.Model:
     return model
 
 
-job = Job()
-problem = job.problem
-begun = time.perf_counter()
-model = graded(problem) if problem.family == "graded" else gaussian(problem)
-compiled = nutpie.compile_pymc_model(model)
-compiling = time.perf_counter() - begun
-trace = nutpie.sample(
-    compiled, draws=job.draws or DRAWS, tune=job.warm_up or WARM_UP, chains=job.chains, cores=job.cores,
-    seed=job.seed, progress_bar=False, save_warmup=False,
-)  # fmt: skip
-job.ready()
-sampling = time.perf_counter() - begun - compiling
-posterior, stats = trace["posterior"], trace["sample_stats"]
-found = {}
-for role in ("slope", "loading", "intercept", "residual_sd", "category_prob"):
-    if role in posterior:
-        values = posterior[role].to_numpy()
-        for j, item in enumerate(problem.items):
-            if values.ndim == 3:
-                found[f"{role}[{item}]"] = values[:, :, j]
-            else:
-                found |= {f"{role}[{item},{k}]": values[:, :, j, k] for k in range(values.shape[3])}
-names = [name for name, _ in problem.factors]
-for i in range(len(names)):
-    for j in range(i):
-        found[f"r[{names[i]},{names[j]}]"] = posterior["r"].to_numpy()[:, :, i, j]
-job.posterior(
-    found, seconds={"compiling": compiling, "sampling": sampling},
-    divergences=stats["diverging"].to_numpy().sum(), steps=stats["n_steps"].to_numpy().mean(),
-    packages=("pymc", "pytensor", "nutpie", "numba", "numpy"),
-)  # fmt: skip
+def main() -> None:
+    """Compile, sample, hand back."""
+    job = Job()
+    problem = job.problem
+    begun = time.perf_counter()
+    model = graded(problem) if problem.family == "graded" else gaussian(problem)
+    compiled = nutpie.compile_pymc_model(model)
+    compiling = time.perf_counter() - begun
+    trace = nutpie.sample(
+        compiled, draws=job.draws or DRAWS, tune=job.warm_up or WARM_UP, chains=job.chains, cores=job.cores,
+        seed=job.seed, progress_bar=False, save_warmup=False,
+    )  # fmt: skip
+    job.ready()
+    sampling = time.perf_counter() - begun - compiling
+    posterior, stats = trace["posterior"], trace["sample_stats"]
+    found = {}
+    for role in ("slope", "loading", "intercept", "residual_sd", "category_prob"):
+        if role in posterior:
+            values = posterior[role].to_numpy()
+            for j, item in enumerate(problem.items):
+                if values.ndim == 3:
+                    found[f"{role}[{item}]"] = values[:, :, j]
+                else:
+                    found |= {f"{role}[{item},{k}]": values[:, :, j, k] for k in range(values.shape[3])}
+    names = [name for name, _ in problem.factors]
+    for i in range(len(names)):
+        for j in range(i):
+            found[f"r[{names[i]},{names[j]}]"] = posterior["r"].to_numpy()[:, :, i, j]
+    job.posterior(
+        found, seconds={"compiling": compiling, "sampling": sampling},
+        divergences=stats["diverging"].to_numpy().sum(), steps=stats["n_steps"].to_numpy().mean(),
+        packages=("pymc", "pytensor", "nutpie", "numba", "numpy"),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -56,6 +56,11 @@ class ModelData:
     cells: Cells | None = None
 
     @property
+    def undivided(self) -> bool:
+        """Whether all persons share one model: no groups, no cells."""
+        return self.groups is None and self.cells is None
+
+    @property
     def n_person(self) -> int:
         """Number of persons."""
         return len(self.person)

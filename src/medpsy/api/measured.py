@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medpsy.api.verbs import Verbs
 from medpsy.errors import FitError, SpecError, nearest
 from medpsy.result import Result
 
@@ -14,26 +15,12 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from medpsy.api.mark import Mark
 
-
-class Measured:
+class Measured(Verbs):
     """Verbs of :class:`medpsy.Fit` about measurement.
 
     Where the model has groups, ``group`` names the one whose items and persons are meant.
     """
-
-    result: Result
-
-    if TYPE_CHECKING:
-
-        @property
-        def mark(self) -> Mark:
-            """What every table and figure carries."""
-
-        @property
-        def interval(self) -> float:
-            """Posterior mass of intervals."""
 
     # Items
 

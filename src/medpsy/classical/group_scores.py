@@ -44,7 +44,6 @@ def score_differences(
         Fewer than two groups with at least two scores each.
     """
     import pandas as pd
-    from scipy import stats
 
     known = ~np.isnan(scores)
     held = {g: scores[known & (label == g)] for g in range(len(levels))}
@@ -53,27 +52,30 @@ def score_differences(
         raise DataError(
             "fewer than two groups have two persons with a score", hint="Join groups, or leave them out."
         )
-    rows = []
-    for low, high in combinations(held, 2):
-        x, y = held[low], held[high]
-        parts = x.var(ddof=1) / x.size, y.var(ddof=1) / y.size
-        error = np.sqrt(sum(parts))
-        difference = y.mean() - x.mean()
-        total = x.size + y.size - 2
-        pooled = np.sqrt(((x.size - 1) * x.var(ddof=1) + (y.size - 1) * y.var(ddof=1)) / total)
-        if error > 0:
-            df = sum(parts) ** 2 / (parts[0] ** 2 / (x.size - 1) + parts[1] ** 2 / (y.size - 1))
-            half = stats.t.ppf(0.5 + interval / 2, df) * error
-            p = 2 * stats.t.sf(abs(difference) / error, df)
-            d = difference / pooled * (1 - 3 / (4 * total - 1))
-        else:
-            df = half = p = d = np.nan
-        rows.append(
-            (levels[high], levels[low], y.size, x.size, difference, error, difference - half,
-             difference + half, df, p, d)
-        )  # fmt: skip
+    rows = [
+        (levels[high], levels[low], held[high].size, held[low].size, *_welch(held[low], held[high], interval))
+        for low, high in combinations(held, 2)
+    ]
     names = ["group", "against", "n", "n_against", "difference", "se", "lower", "upper", "df", "p", "d"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _welch(x: np.ndarray, y: np.ndarray, interval: float) -> tuple[float, ...]:
+    """Mean of y minus that of x, its error, bounds, degrees of freedom, p, and d."""
+    from scipy import stats
+
+    parts = x.var(ddof=1) / x.size, y.var(ddof=1) / y.size
+    error = float(np.sqrt(sum(parts)))
+    difference = float(y.mean() - x.mean())
+    if not error > 0:
+        return (difference, error, *[np.nan] * 5)
+    total = x.size + y.size - 2
+    pooled = np.sqrt(((x.size - 1) * x.var(ddof=1) + (y.size - 1) * y.var(ddof=1)) / total)
+    df = error**4 / (parts[0] ** 2 / (x.size - 1) + parts[1] ** 2 / (y.size - 1))
+    half = stats.t.ppf(0.5 + interval / 2, df) * error
+    p = 2 * stats.t.sf(abs(difference) / error, df)
+    d = difference / pooled * (1 - 3 / (4 * total - 1))
+    return difference, error, difference - half, difference + half, float(df), float(p), float(d)
 
 
 def design_effect(size: float, icc: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.families.categorical import SHARES, SLOPE, Categorical, from_log_odds
+from medpsy.families.step_coordinates import AdjacentCoordinates
 
 
 class GeneralisedPartialCredit(Categorical):
@@ -23,6 +24,7 @@ class GeneralisedPartialCredit(Categorical):
     declared = (SLOPE, SHARES)
     formula = "P({item} = k) / P({item} = k - 1) = exp(slope * {name} - threshold_k)"
     adjacent = True
+    coordinates = AdjacentCoordinates()
     reference = (
         "Muraki, E. (1992). A generalized partial credit model: Application of an EM algorithm. "
         "Applied Psychological Measurement, 16, 159-176. doi:10.1177/014662169201600206 (generalised "

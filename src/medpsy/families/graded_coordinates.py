@@ -22,7 +22,7 @@ BEYOND = 300.0
 class GradedCoordinates:
     """``slope`` (item,), ``location`` (item,), ``gap`` (item, K - 2)."""
 
-    parts = (
+    parts: tuple[Coordinate, ...] = (
         Coordinate("slope", "loadings", True, "scale", "Normal(0, 0.7)", 0.3),
         Coordinate("location", "thresholds", False, "location", "Normal(0, 1.5)", 0.43),
         Coordinate("gap", "thresholds", True, "", "Normal(0, 0.7)", 0.3),
@@ -65,7 +65,7 @@ class GradedCoordinates:
         above = np.cumsum(prob[:, ::-1], axis=-1)[:, ::-1][:, 1:]
         logit = np.log(above) - np.log(below)
         there = -scale[:, None] * logit < BEYOND
-        d_threshold = _threshold_reverse(d["location"], d["gap"], there)
+        d_threshold = threshold_reverse(d["location"], d["gap"], there)
         d_above = np.where(there, -scale[:, None] * d_threshold / above, 0.0)
         d_below = scale[:, None] * d_threshold / below
         d_prob = np.zeros_like(prob)
@@ -104,7 +104,7 @@ def _mean(values: Any, there: Any, xp: Any) -> Any:
     return xp.sum(values * there, axis=-1) / xp.sum(there, axis=-1)
 
 
-def _threshold_reverse(d_location: np.ndarray, d_gap: np.ndarray, there: np.ndarray) -> np.ndarray:
+def threshold_reverse(d_location: np.ndarray, d_gap: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Gradient over thresholds (item, step), given that over their mean and their distances."""
     out = d_location[:, None] / there.sum(-1, keepdims=True) * there
     inner = np.where(there[:, 1:], d_gap, 0.0)

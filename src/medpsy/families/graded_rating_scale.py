@@ -14,6 +14,7 @@ import numpy as np
 
 from medpsy.errors import SpecError
 from medpsy.families.categorical import Categorical, Role, check_truth
+from medpsy.families.coordinates import OwnParameters
 from medpsy.families.graded import cumulative
 from medpsy.ops import Numpy
 
@@ -35,6 +36,7 @@ class GradedRatingScale(Categorical):
         "model)"
     )
     one_scale = True
+    coordinates = OwnParameters(("slope", "location"))
     advice = "With two categories it is the two-parameter logistic model: use family 'bernoulli'."
     reported: ClassVar[dict[str, tuple[str, ...]]] = {"threshold": ("item", "step"), "common_step": ("step",)}
     shown: ClassVar[dict[str, str]] = {"gap": "common_step"}

@@ -14,6 +14,7 @@ import numpy as np
 from medpsy.families.categorical import SHARES, SPREAD, Categorical
 from medpsy.families.generalised_partial_credit import FAMILY as GENERALISED
 from medpsy.families.rasch import common_slope
+from medpsy.families.step_coordinates import AdjacentCoordinates, CommonSlope
 
 
 class PartialCredit(Categorical):
@@ -23,6 +24,7 @@ class PartialCredit(Categorical):
     declared = (SPREAD, SHARES)
     formula = "P({item} = k) / P({item} = k - 1) = exp(spread * {name} - threshold_k)"
     adjacent = True
+    coordinates = CommonSlope(AdjacentCoordinates())
     reference = (
         "Masters, G. N. (1982). A Rasch model for partial credit scoring. Psychometrika, 47, 149-174. "
         "doi:10.1007/BF02296272 (partial credit model)"

@@ -12,6 +12,8 @@ import numpy as np
 
 from medpsy.families.categorical import SHARES, SPREAD, Categorical
 from medpsy.families.graded import FAMILY as GRADED
+from medpsy.families.graded_coordinates import GradedCoordinates
+from medpsy.families.step_coordinates import CommonSlope
 
 
 class Rasch(Categorical):
@@ -25,6 +27,7 @@ class Rasch(Categorical):
         "Institute for Educational Research (Rasch model)"
     )
     max_categories = 2
+    coordinates = CommonSlope(GradedCoordinates())
     advice = "For more than two categories the Rasch model is 'partial_credit'."
 
     def derived(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from medpsy.errors import SpecError
 from medpsy.families.categorical import SPREAD, Categorical, Role, from_log_odds
+from medpsy.families.coordinates import OwnParameters
 from medpsy.ops import Numpy
 
 
@@ -44,6 +45,7 @@ class RatingScale(Categorical):
     min_categories = 3
     formula = "P({item} = k) / P({item} = k - 1) = exp(spread * {name} - location - step_k)"
     adjacent = True
+    coordinates = OwnParameters(("location",))
     reference = (
         "Andrich, D. (1978). A rating formulation for ordered response categories. Psychometrika, 43, "
         "561-573. doi:10.1007/BF02293814 (rating scale model)"

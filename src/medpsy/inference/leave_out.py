@@ -146,7 +146,7 @@ def repair(
     def work(number: int, _state: object = None) -> tuple[float, float, str]:
         person = bad[number]
         elpd, k = matched(density, u, log_density, terms[:, person], person)
-        apart = density.data.groups is not None or density.data.cells is not None
+        apart = not density.data.undivided
         if k <= threshold(min(len(u), MOST_DRAWS)) or apart:
             return elpd, k, "moment matching"
         return refitted(density, person, sampler), 0.0, "sampling without the person's answers"

@@ -42,7 +42,7 @@ def prepared(
     log : list of str
         Is told what was done.
     """
-    if data.n_person > MANY_PERSONS and data.groups is None:
+    if data.n_person > MANY_PERSONS and data.undivided:
         part = _some(data, SOME_PERSONS)
         _, small, _ = prepared(part, engine, nodes, [])
         start, used, shrink = small.u, small.evaluations, np.sqrt(part.n_person / data.n_person)

@@ -40,8 +40,10 @@ def change_scores(persons: pd.DataFrame, *, construct: str = "construct", interv
     ordered = persons.sort_values("change").reset_index(drop=True)
     for verdict, (colour, label) in _LOOK.items():
         rows = ordered[ordered["verdict"] == verdict]
-        size = {"markersize": 2.8, "markeredgewidth": 0, "alpha": 0.6}
-        left.plot(rows["before"], rows["after"], "o", color=colour, label=f"{label}: {len(rows)}", **size)
+        left.plot(
+            rows["before"], rows["after"], "o", color=colour, label=f"{label}: {len(rows)}", markersize=2.8,
+            markeredgewidth=0, alpha=0.6,
+        )  # fmt: skip
         right.vlines(rows.index + 1, rows["lower"], rows["upper"], color=colour, linewidth=0.5, alpha=0.6)
         right.plot(rows.index + 1, rows["change"], "o", color=colour, markersize=1.6, markeredgewidth=0)
     ends = np.nanmin(persons[["before", "after"]]), np.nanmax(persons[["before", "after"]])

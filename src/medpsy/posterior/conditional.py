@@ -13,10 +13,6 @@ from medpsy.posterior.intervals import bounds, check_interval, direction
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.result import Result
 
-#: Points of a curve over a moderator.
-POINTS = 61
-
-
 def conditional(
     result: Result,
     *,
@@ -55,12 +51,12 @@ def conditional(
     check_interval(interval, kind)
     along = Pathways(result)
     rows = []
-    for x, y in _ends(result, exposure, outcome):
+    for x, y in ends(result, exposure, outcome):
         ways = along.ways(x, y)
         if not ways:
             raise SpecError(f"no path leads from '{x}' to '{y}'", hint="Look at the path diagram.")
         for setting in along.settings(along.moderators(ways), at):
-            for name, text, start, draws in _effects(along, ways, setting, y):
+            for name, text, start, draws in effects_at(along, ways, setting, y):
                 scaled = draws * along.ratio(start, y)
                 row = {"effect": name, "text": text, **setting, **_numbers(draws, interval, kind)}
                 low, high = bounds(scaled, interval, kind)
@@ -91,17 +87,17 @@ def contrasts(
     check_interval(interval, kind)
     along = Pathways(result)
     rows = []
-    for x, y in _ends(result, exposure, outcome):
+    for x, y in ends(result, exposure, outcome):
         ways = along.ways(x, y)
         settings = along.settings(along.moderators(ways), at)
         if len(settings) < 2:
             raise SpecError(
                 "there are no two settings to contrast", hint="No effect of this model has a moderator."
             )
-        found = [list(_effects(along, ways, setting, y)) for setting in settings]
+        found = [list(effects_at(along, ways, setting, y)) for setting in settings]
         for i, j in combinations(range(len(settings)), 2):
             for (name, text, _, one), (*_, other) in zip(found[j], found[i], strict=True):
-                pair = {"setting": _said(settings[j]), "minus": _said(settings[i])}
+                pair = {"setting": in_words(settings[j]), "minus": in_words(settings[i])}
                 rows.append({"effect": name, "text": text, **pair, **_numbers(one - other, interval, kind)})
     return pd.DataFrame(rows)
 
@@ -142,7 +138,7 @@ def relative(
     check_interval(interval, kind)
     along = Pathways(result)
     rows = []
-    for x, y in _ends(result, exposure, outcome):
+    for x, y in ends(result, exposure, outcome):
         levels = along.levels(x)
         if not levels or x in along.layout.nodes:
             raise SpecError(f"'{x}' is no category", hint="Relative effects compare levels of an exposure.")
@@ -152,7 +148,7 @@ def relative(
                 "relative effects change with a moderator here", hint="Ask for conditional effects instead."
             )
         pairs = comparisons or {f"{b} - {a}": {a: -1.0, b: 1.0} for a, b in combinations(levels, 2)}
-        of = {level: list(_effects(along, [w for w in ways if w.stations[0] == f"{x}[{level}]"], {}, y))
+        of = {level: list(effects_at(along, [w for w in ways if w.stations[0] == f"{x}[{level}]"], {}, y))
               for level in levels[1:]}  # fmt: skip
         for name, weights in pairs.items():
             _check_weights(name, weights, levels)
@@ -162,84 +158,6 @@ def relative(
                 row = {"comparison": name, "effect": effect, "text": chain}
                 rows.append(row | _numbers(total, interval, kind))
     return pd.DataFrame(rows)
-
-
-def curve(
-    result: Result,
-    moderator: str,
-    *,
-    effect: str = "indirect",
-    text: str | None = None,
-    at: Mapping[str, object] | None = None,
-    interval: float = 0.95,
-    kind: str = "eti",
-) -> pd.DataFrame:
-    """One effect over the observed range of a numeric moderator.
-
-    Parameters
-    ----------
-    moderator : str
-    effect, text : str
-        Which row of :func:`conditional`: its effect and, where there are several, its chain.
-    at : mapping, optional
-        Values of the other moderators; their medians or reference levels unless given.
-
-    Returns
-    -------
-    DataFrame
-        value, mean, lower, upper, at 61 points. ``attrs``: effect, text, moderator, interval, ``regions``
-        (list of (from, to) where the interval excludes zero, ends interpolated) and ``share`` (of the persons
-        whose value lies in one of them).
-
-    Raises
-    ------
-    SpecError
-        The effect does not change with that variable, or it is a category.
-
-    References
-    ----------
-    Johnson & Neyman (1936); Bauer & Curran (2005), doi:10.1207/s15327906mbr4003_5.
-    """
-    check_interval(interval, kind)
-    along = Pathways(result)
-    x, y = next(iter(_ends(result, None, None)))
-    ways = along.ways(x, y)
-    moderators = along.moderators(ways)
-    if along.levels(moderator):
-        raise SpecError(f"'{moderator}' is a category", hint="conditional() gives the effect at each level.")
-    along.settings(moderators, {moderator: 0.0})
-    fixed = {name: _middle(along, name) for name in moderators if name != moderator}
-    fixed |= {name: value for name, value in (at or {}).items() if name != moderator}  # type: ignore[misc]
-    values = along.numbers(moderator)
-    grid = np.linspace(values.min(), values.max(), POINTS)
-    draws = np.stack([_one(along, ways, {**fixed, moderator: v}, y, effect, text)[1] for v in grid])
-    lower, upper = bounds(draws, interval, kind)
-    regions = excluded(grid, lower, upper)
-    inside = [(values >= low) & (values <= high) for low, high in regions]
-    frame = pd.DataFrame({"value": grid, "mean": draws.mean(axis=1), "lower": lower, "upper": upper})
-    chain = _one(along, ways, {**fixed, moderator: grid[0]}, y, effect, text)[0]
-    frame.attrs |= {
-        "effect": effect, "text": chain, "moderator": moderator, "interval": float(interval), "fixed": fixed,
-        "regions": regions, "share": float(np.any(inside, axis=0).mean()) if inside else 0.0,
-    }  # fmt: skip
-    return frame
-
-
-def excluded(grid: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[tuple[float, float]]:
-    """Stretches of a grid in which the interval excludes zero, their ends interpolated linearly."""
-    clear = np.maximum(lower, -upper)  # positive where the interval is on one side of zero
-    out: list[tuple[float, float]] = []
-    start = float(grid[0]) if clear[0] > 0 else None
-    for i in range(1, len(grid)):
-        if (clear[i] > 0) == (clear[i - 1] > 0):
-            continue
-        crossing = float(grid[i - 1] + (grid[i] - grid[i - 1]) * clear[i - 1] / (clear[i - 1] - clear[i]))
-        if start is None:
-            start = crossing
-        else:
-            out.append((start, crossing))
-            start = None
-    return [*out, (start, float(grid[-1]))] if start is not None else out
 
 
 def simple_slopes(
@@ -276,48 +194,6 @@ def simple_slopes(
     return pd.DataFrame(rows)
 
 
-def slope_lines(
-    result: Result,
-    target: str,
-    source: str,
-    *,
-    at: Mapping[str, object] | None = None,
-    interval: float = 0.95,
-    kind: str = "eti",
-) -> pd.DataFrame:
-    """Expected values of one variable over another, one line per setting of the moderators of their path.
-
-    Everything else is held at its mean.
-
-    Returns
-    -------
-    DataFrame
-        setting, value (of the source: 21 points from its 5th to its 95th percentile), mean, lower, upper; raw
-        units (constructs in residual sds; of a binary target the logit). ``attrs``: target, source, interval.
-
-    Raises
-    ------
-    SpecError
-        As :func:`simple_slopes`; the source is a category.
-    """
-    check_interval(interval, kind)
-    along = Pathways(result)
-    if along.levels(source):
-        raise SpecError(f"'{source}' is a category", hint="simple_slopes() gives its effects as a table.")
-    simple_slopes(result, target, source, at=at, interval=interval, kind=kind)  # refuses what is no path
-    grid = np.linspace(*np.percentile(along.numbers(source), (5, 95)), 21)
-    rows = []
-    for setting in along.settings(along.moderators([Way((source, target))]), at):
-        held = along.at(setting)
-        draws = np.stack([along.predicted(target, {**held, source: float(v)}) for v in grid])
-        lower, upper = bounds(draws, interval, kind)
-        columns = {"value": grid, "mean": draws.mean(axis=1), "lower": lower, "upper": upper}
-        rows.append(pd.DataFrame({"setting": _said(setting)} | columns))
-    frame = pd.concat(rows, ignore_index=True)
-    frame.attrs |= {"target": target, "source": source, "interval": float(interval)}
-    return frame
-
-
 def said(result: Result, interval: float = 0.95) -> list[str]:
     """Conditional indirect effects of a moderated mediation in sentences, at most six; else nothing."""
     design = result.model.spec.design
@@ -329,7 +205,7 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
     varying = wanted.groupby("text", sort=False)["mean"].transform("nunique") > 1
     out = []
     for row in wanted[varying].to_dict("records")[:6]:
-        at = _said({name: row[name] for name in names})
+        at = in_words({name: row[name] for name in names})
         first, *between, last = row["text"].split(" -> ")
         through = f" through {', '.join(between)}" if between else ""
         out.append(
@@ -339,7 +215,7 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
     return out
 
 
-def _ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:
+def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:
     design = result.model.spec.design
     if exposure is not None and outcome is not None:
         return [(exposure, outcome)]
@@ -352,7 +228,7 @@ def _ends(result: Result, exposure: str | None, outcome: str | None) -> list[tup
     return [(x, y) for x in exposures for y in outcomes]
 
 
-def _effects(
+def effects_at(
     along: Pathways, ways: list[Way], setting: Mapping[str, Value], outcome: str
 ) -> list[tuple[str, str, str, np.ndarray]]:
     """Effect, text, start and draws of every chain and of their sums."""
@@ -372,25 +248,6 @@ def _effects(
     return out
 
 
-def _one(
-    along: Pathways, ways: list[Way], setting: dict[str, Value], outcome: str, effect: str, text: str | None
-) -> tuple[str, np.ndarray]:
-    """Text and draws of one effect at one setting."""
-    found = _effects(along, ways, setting, outcome)
-    for name, chain, _, draws in found:
-        if name == effect and text in (None, chain):
-            return chain, draws
-    known = ", ".join(f"{name} ({chain})" for name, chain, *_ in found)
-    raise SpecError(
-        f"there is no effect '{effect}'" + (f" along '{text}'" if text else ""), hint=f"Known: {known}."
-    )
-
-
-def _middle(along: Pathways, name: str) -> Value:
-    levels = along.levels(name)
-    return levels[0] if levels else float(np.median(along.numbers(name)))
-
-
 def _numbers(draws: np.ndarray, interval: float, kind: str) -> dict[str, float]:
     lower, upper = bounds(draws, interval, kind)
     return {
@@ -400,7 +257,7 @@ def _numbers(draws: np.ndarray, interval: float, kind: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _said(setting: Mapping[str, Value]) -> str:
+def in_words(setting: Mapping[str, Value]) -> str:
     return ", ".join(f"{k} = {v:.4g}" if isinstance(v, float) else f"{k} = {v}" for k, v in setting.items())
 
 

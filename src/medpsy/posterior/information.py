@@ -11,6 +11,7 @@ from medpsy.errors import SpecError
 from medpsy.posterior.by_group import each_group
 from medpsy.posterior.curves import REACH
 from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.item_curves import banded
 from medpsy.posterior.items_at import ItemsAt, shares_specific_factors
 from medpsy.posterior.scores import scores
 from medpsy.result import Result
@@ -67,13 +68,9 @@ def information(result: Result, construct: str, *, interval: float = 0.95, point
         error = 1 / np.sqrt(test)
     curves = {"test": test, "error": error, "posterior_sd": 1 / np.sqrt(test + items.within**-2)}
 
-    def banded(draws: np.ndarray) -> np.ndarray:
-        lower, upper = bounds(draws, interval)
-        return np.stack([lower, draws.mean(axis=-1), upper], axis=-1)
-
     return xr.Dataset(
-        {"item": (("item_name", "theta", "bound"), banded(each))}
-        | {name: (("theta", "bound"), banded(draws)) for name, draws in curves.items()},
+        {"item": (("item_name", "theta", "bound"), banded(each, interval))}
+        | {name: (("theta", "bound"), banded(values, interval)) for name, values in curves.items()},
         {"item_name": list(items.items), "theta": theta, "bound": ["lower", "mean", "upper"]},
         {"construct": construct, "interval": float(interval)},
     )

@@ -57,28 +57,16 @@ def item_curves(
     items = ItemsAt(result, construct, draws)
     codes = item_scores(result, items.items)
     theta = np.linspace(-REACH, REACH, points)
-    steps = max(items.categories) - 1
-    boundary = np.full((len(items.items), steps, points, len(items)), np.nan)
-    expected = np.empty((len(items.items), points, len(items)))
-    for s in range(len(items)):
-        for j, table in enumerate(items.log_prob(s, theta)):
-            prob = np.exp(table)
-            boundary[j, : len(prob) - 1, :, s] = from_category(prob)
-            expected[j, :, s] = codes[j] @ prob
-
-    def banded(values: np.ndarray) -> np.ndarray:
-        lower, upper = bounds(values, interval)
-        return np.stack([lower, values.mean(axis=-1), upper], axis=-1)
-
+    boundary, expected = _curves(items, codes, theta)
     return xr.Dataset(
         {
-            "boundary": (("item_name", "step", "theta", "bound"), banded(boundary)),
-            "expected": (("item_name", "theta", "bound"), banded(expected)),
-            "expected_sum": (("theta", "bound"), banded(expected.sum(axis=0))),
+            "boundary": (("item_name", "step", "theta", "bound"), banded(boundary, interval)),
+            "expected": (("item_name", "theta", "bound"), banded(expected, interval)),
+            "expected_sum": (("theta", "bound"), banded(expected.sum(axis=0), interval)),
         },
         {
             "item_name": list(items.items),
-            "step": np.arange(1, steps + 1),
+            "step": np.arange(1, max(items.categories)),
             "theta": theta,
             "bound": ["lower", "mean", "upper"],
         },
@@ -90,6 +78,24 @@ def item_curves(
             "labels": step_labels(result, items.items),
         },
     )
+
+
+def _curves(items: ItemsAt, codes: list[np.ndarray], theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boundary curves (item, step, theta, draw) and expected answers (item, theta, draw)."""
+    size = (len(items.items), max(items.categories) - 1, len(theta), len(items))
+    boundary, expected = np.full(size, np.nan), np.empty((size[0], *size[2:]))
+    for s in range(len(items)):
+        for j, table in enumerate(items.log_prob(s, theta)):
+            prob = np.exp(table)
+            boundary[j, : len(prob) - 1, :, s] = from_category(prob)
+            expected[j, :, s] = codes[j] @ prob
+    return boundary, expected
+
+
+def banded(values: np.ndarray, interval: float) -> np.ndarray:
+    """Lower end of the interval, mean and upper end (..., bound) over draws along the last axis."""
+    lower, upper = bounds(values, interval)
+    return np.stack([lower, values.mean(axis=-1), upper], axis=-1)
 
 
 def from_category(prob: np.ndarray) -> np.ndarray:

@@ -173,39 +173,48 @@ def score_impact(result: Result, *, interval: float = 0.95, draws: int = DRAWS) 
     p = thinned(result, draws)
     size = len(next(iter(p.values())))
     reference = max(groups.reference, 0)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for g, level in enumerate(groups.levels):
         if g == reference:
             continue
         own, other = groups.values(p, g), groups.values(p, reference)
-        weight, location, spread = population(groups.parts[g], own)
+        people = population(groups.parts[g], own)
         for block in result.data.blocks:
-            if not any(change.block == block.name for change in groups.changes):
-                continue
-            nodes, density = _nodes(weight, location[..., block.factor], spread[:, block.factor])
-            gaps = np.stack(
-                [
-                    expected(result.data, block, at_draw(own, s), nodes[s])
-                    - expected(result.data, block, at_draw(other, s), nodes[s])
-                    for s in range(size)
-                ]
-            )
-            top = float((block.sizes - 1).sum()) if block.n_categories else np.nan
-            signed = np.einsum("sjq,sq->sj", gaps, density)
-            unsigned = np.einsum("sjq,sq->sj", np.abs(gaps), density)
-            whole = np.einsum("sq,sq->s", np.abs(gaps.sum(1)), density)
-            names = [*block.construct.items, ""]
-            columns = np.column_stack([signed, signed.sum(1)])
-            sizes = np.column_stack([unsigned, whole])
-            for j, name in enumerate(names):
-                lower, upper = bounds(columns[:, j], interval)
-                share = abs(columns[:, j].mean()) / top if name == "" else np.nan
-                rows.append(
-                    (block.name, name, level, groups.levels[reference], columns[:, j].mean(), lower, upper,
-                     sizes[:, j].mean(), share)
-                )  # fmt: skip
+            if any(change.block == block.name for change in groups.changes):
+                pair = level, groups.levels[reference]
+                rows += _impact_rows(result.data, block, own, other, people, size, pair, interval)
     names = ["construct", "item", "group", "against", "mean", "lower", "upper", "unsigned", "share"]
     return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[4:], float))
+
+
+def _impact_rows(
+    data: ModelData,
+    block: Block,
+    own: dict[str, np.ndarray],
+    other: dict[str, np.ndarray],
+    people: tuple[np.ndarray, np.ndarray, np.ndarray],
+    size: int,
+    pair: tuple[str, str],
+    interval: float,
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of the items of one block and of its sum, for one group."""
+    weight, location, spread = people
+    nodes, density = _nodes(weight, location[..., block.factor], spread[:, block.factor])
+    gaps = np.stack(
+        [
+            expected(data, block, at_draw(own, s), theta) - expected(data, block, at_draw(other, s), theta)
+            for s, theta in enumerate(nodes[:size])
+        ]
+    )
+    gaps = np.concatenate([gaps, gaps.sum(1, keepdims=True)], axis=1)
+    signed = np.einsum("sjq,sq->sj", gaps, density)
+    unsigned = np.einsum("sjq,sq->sj", np.abs(gaps), density).mean(0)
+    top = float((block.sizes - 1).sum()) if block.n_categories else np.nan
+    for j, name in enumerate((*block.construct.items, "")):
+        lower, upper = bounds(signed[:, j], interval)
+        mean = signed[:, j].mean()
+        share = np.nan if name else abs(mean) / top
+        yield block.name, name, *pair, mean, lower, upper, unsigned[j], share
 
 
 def at_draw(p: dict[str, np.ndarray], s: int) -> dict[str, np.ndarray]:
@@ -274,11 +283,7 @@ def expected_by_group(
     p = thinned(result, draws)
     size = len(next(iter(p.values())))
     people = [population(part, groups.values(p, g)) for g, part in enumerate(groups.parts)]
-    places = [location[..., block.factor].mean() for _, location, _ in people]
-    sds = [spread[:, block.factor].mean() for _, _, spread in people]
-    low = min(m - 3 * s for m, s in zip(places, sds, strict=True))
-    high = max(m + 3 * s for m, s in zip(places, sds, strict=True))
-    theta = np.linspace(low, high, points)
+    theta = _reach(people, block.factor, points)
     bands, shares = [], []
     for g, (weight, location, spread) in enumerate(people):
         own = groups.values(p, g)
@@ -297,3 +302,12 @@ def expected_by_group(
         {"group": list(groups.levels), "theta": theta, "bound": ["lower", "mean", "upper"]},
         {"item": item, "construct": block.name, "by": groups.by},
     )
+
+
+def _reach(people: list[tuple[np.ndarray, np.ndarray, np.ndarray]], factor: int, points: int) -> np.ndarray:
+    """Values of a construct that hold three sds around the mean of every group."""
+    places = [location[..., factor].mean() for _, location, _ in people]
+    sds = [spread[:, factor].mean() for _, _, spread in people]
+    low = min(m - 3 * s for m, s in zip(places, sds, strict=True))
+    high = max(m + 3 * s for m, s in zip(places, sds, strict=True))
+    return np.linspace(low, high, points)

@@ -48,8 +48,8 @@ def item_parameters(
     Returns
     -------
     DataFrame
-        Columns construct, item, parameter, label, mean, sd, lower, upper, remark. ``label`` is the label of the
-        category that a threshold opens, upwards in the construct. Asymptotes, locations and category scores
+        Columns construct, item, parameter, label, mean, sd, lower, upper, remark. ``label`` is that of the
+        category which a threshold opens, upwards in the construct. Asymptotes, locations and category scores
         stand beside them. Where a difficulty does not exist its numbers are NaN and the remark says why: a
         slope that may be zero, or categories whose order is free.
 

@@ -8,7 +8,6 @@ from medpsy.posterior.by_group import views
 from medpsy.posterior.items_at import shares_specific_factors
 from medpsy.result import Result
 
-
 #: Posterior draws that reports draw scores and curves at: of most models, and where every draw is dear
 #: because specific factors have to be integrated out.
 DRAWS, DEAR = 200, 40

@@ -79,13 +79,7 @@ def natural(
     held = worlds.mediator_values(between, mediators_at)
     found = worlds.effects(x, y, between, values, held)
     rows = []
-    for name, made in found.items():
-        lower, upper = bounds(made, interval)
-        rows.append(
-            (name, made.mean(), np.median(made), made.std(ddof=1) if made.size > 1 else np.nan, float(lower),
-             float(upper), float(direction(made)))
-        )  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["effect", "mean", "median", "sd", "lower", "upper", "p_direction"])
+    frame = pd.DataFrame([{"effect": name} | numbers(made, interval, "eti") for name, made in found.items()])
     binary = worlds.layout.families[worlds.layout.nodes.index(y)] == "bernoulli"
     frame.attrs |= {
         "low": values[0], "high": values[1], "scale": "probability" if binary else "difference",

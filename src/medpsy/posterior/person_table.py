@@ -25,7 +25,8 @@ def person_table(result: Result, *, interval: float = 0.95, draws: int = 200, se
     -------
     DataFrame
         Columns construct (or specific factor, testlet, second-order construct), person, mean, sd, lower,
-        upper, answered (how many of its ``items`` the person answered), items. Persons in the order of the survey; units as in ``scores``.
+        upper, answered (how many of its ``items`` the person answered), items. Persons in the order of the
+        survey; units as in ``scores``.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def person_table(result: Result, *, interval: float = 0.95, draws: int = 200, se
 
 
 def _answered(result: Result, name: str) -> np.ndarray:
-    """Which items of a latent variable were answered (person, item); a second-order construct has them all."""
+    """Which items of a latent variable were answered (person, item); a second-order construct has all."""
     constructs = result.model.constructs
     own = [item for c in constructs if c.name == name for item in c.items]
     own = own or [item for c in constructs for part in c.specific if part.name == name for item in part.items]

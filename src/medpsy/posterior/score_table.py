@@ -67,6 +67,20 @@ def score_table(
             for s in range(len(items))
         ]
     )
+    lowest = int(sum(code[0] for code in codes))
+    given, incomplete = _observed(result, items.items)
+    frame = _described(joint, theta, interval)
+    frame.insert(0, "persons", np.bincount(given - lowest, minlength=len(frame)))
+    frame.insert(0, "sum_score", lowest + np.arange(len(frame)))
+    # Codes with gaps leave sums that nobody can have.
+    possible = sum_scores([_spaced(np.ones(len(code)), code) for code in codes]) > 0
+    frame = frame[possible].reset_index(drop=True)
+    frame.attrs |= {"construct": construct, "interval": float(interval), "incomplete": incomplete}
+    return frame[list(COLUMNS)]
+
+
+def _described(joint: np.ndarray, theta: np.ndarray, interval: float) -> pd.DataFrame:
+    """Share, score and spread of every sum from joint masses (draw, sum, node)."""
     share = joint.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         given = joint / share[..., None]
@@ -75,13 +89,8 @@ def score_table(
         lower, upper = _quantiles(mixture, theta, interval)
         sd = np.sqrt(mixture @ theta**2 - (mixture @ theta) ** 2)
     score_lower, score_upper = bounds(score.T, interval)
-    lowest = int(sum(code[0] for code in codes))
-    sums = lowest + np.arange(share.shape[1])
-    given_sums, incomplete = _observed(result, items.items)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "sum_score": sums,
-            "persons": np.bincount(given_sums - lowest, minlength=len(sums)),
             "share": share.mean(axis=0),
             "score": score.mean(axis=0),
             "score_lower": score_lower,
@@ -91,11 +100,6 @@ def score_table(
             "upper": upper,
         }
     )
-    # Codes with gaps leave sums that nobody can have.
-    possible = sum_scores([_spaced(np.ones(len(code)), code) for code in codes]) > 0
-    frame = frame[possible].reset_index(drop=True)
-    frame.attrs |= {"construct": construct, "interval": float(interval), "incomplete": incomplete}
-    return frame[list(COLUMNS)]
 
 
 def _spaced(prob: np.ndarray, code: np.ndarray) -> np.ndarray:

@@ -128,7 +128,7 @@ class Definition:
     expression: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Design:
     """A named mediation design and who plays which role in it.
 
@@ -159,6 +159,10 @@ class Design:
     other_outcomes: tuple[str, ...] = ()
     stages: tuple[int, ...] = ()
     moderation: tuple[tuple[str, ...], ...] = ()
+
+    def __repr__(self) -> str:
+        given = ((name, getattr(self, name)) for name in self.__dataclass_fields__)
+        return f"Design({', '.join(f'{name}={value!r}' for name, value in given if value != ())})"
 
     @property
     def exposures(self) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def banded(survey: Survey, name: str, bands: int = 3) -> tuple[Survey, str]:
     levels = []
     for band in range(cuts.size + 1):
         inside = known[np.searchsorted(cuts, known, side="left") == band]
-        levels.append(f"{inside.min():g} to {inside.max():g}")
+        levels.append(f"{inside.min():.4g} to {inside.max():.4g}")
     called = f"{name} (bands)"
     made = Variable(called, "category", tuple(levels), f"{variable.title or name}, in bands")
     instrument = replace(survey.instrument, variables=(*survey.instrument.variables, made))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from medpsy.bind import local
 from medpsy.classical.coefficients import ave_of, composite_of
+from medpsy.classical.correlation import covariance_draws, to_correlation
 from medpsy.errors import FitError
 from medpsy.posterior.draws import thinned
 from medpsy.posterior.intervals import check_interval, direction
@@ -47,8 +48,9 @@ def latent_validity(result: Result, *, interval: float = 0.95, draws: int = 400,
 
     Notes
     -----
-    A correlation is taken over the persons of the survey within each draw of their scores (plausible values,
-    Mislevy, 1991, doi:10.1007/BF02294457), covariates and groups included. Standardised loadings of logistic
+    Correlations are those of the population: given each draw of the persons' scores (plausible values,
+    Mislevy, 1991, doi:10.1007/BF02294457), covariates and groups included, their covariance is drawn from its
+    inverse Wishart posterior. Standardised loadings of logistic
     items are a s / sqrt(a^2 s^2 + 1.702^2) with slope a and the construct's sd s. The main statement is the
     correlation itself (Rönkkö & Cho, 2022, doi:10.1177/1094428120968614); Fornell-Larcker after Fornell &
     Larcker (1981, doi:10.1177/002224378101800104).
@@ -60,10 +62,9 @@ def latent_validity(result: Result, *, interval: float = 0.95, draws: int = 400,
     drawn = scores(result, draws=draws, seed=seed)
     values = drawn["draw"].to_numpy()
     names = [str(name) for name in drawn["factor"].to_numpy()]
-    away = values - values.mean(axis=1, keepdims=True)
-    covariance = np.swapaxes(away, 1, 2) @ away / values.shape[1]
-    sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    correlation = covariance / (sd[:, :, None] * sd[:, None, :])
+    rng = np.random.default_rng(seed + 1)  # not the stream that drew the scores
+    people = np.stack([covariance_draws(one, 1, rng)[0][0] for one in values])
+    correlation, sd = to_correlation(people), values.std(axis=1)
     loading, notes = _loadings(result, dict(zip(names, sd.T, strict=True)), draws)
     extracted = {name: ave_of(own) for name, own in loading.items()}
     rows = []

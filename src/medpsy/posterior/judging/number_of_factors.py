@@ -149,8 +149,9 @@ def _cross_validated(
     near = [-row["difference"] <= max(SMALL, 2 * row["difference_se"]) for row in rows]
     high = ", ".join(f"{row['factors']}: {row['high_k']}" for row in rows if row["high_k"])
     notes = (f"Persons with a Pareto k above {HIGH_K}, by number of factors: {high}.",) if high else ()
+    tried = f"of 1 to {most} factors{', the largest tried' * (best + 1 == most)}"
     further = [
-        ("leave one person out, Gaussian factors: best", best + 1, f"of 1 to {most} factors"),
+        ("leave one person out, Gaussian factors: best", best + 1, tried),
         (
             "leave one person out: fewest not clearly worse",
             int(np.argmax(near)) + 1,
