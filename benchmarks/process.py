@@ -83,7 +83,8 @@ def run(
         finally:
             stop_session(process.pid)
             if status is None:
-                process.kill()
+                # Not process.kill: that would reap it, and its resource usage with it.
+                os.kill(process.pid, signal.SIGKILL)
                 _, _, usage = os.wait4(process.pid, 0)
             process.returncode = 0 if status is None else status
     assert usage is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from medpsy.ops import Numpy
 from medpsy.posterior.further_scores import further_names, further_scores
 from medpsy.posterior.reliability import reliability
 from medpsy.posterior.scores import scores
+from medpsy.result import load
+from medpsy.spec.model_file import read_model_file
+from medpsy.spec.write_toml import to_toml
 from medpsy.survey.instrument import Instrument, Module
 from numeric_cases import bound, check_gradient, composed, points, survey, values_at, with_fewer
 from pymc_density import density_function
@@ -348,7 +352,6 @@ def test_a_specific_factor_must_not_take_a_name_or_all_items() -> None:
 
 def test_the_page_on_structures_names_the_default_priors() -> None:
     import re
-    from pathlib import Path
 
     page = (Path(__file__).resolve().parent.parent / "docs" / "structures.md").read_text(encoding="utf-8")
     written = set(re.findall(r"\| `(\w+)` \| `([^`]+)` \|", page))
@@ -361,3 +364,24 @@ def test_the_page_on_structures_names_the_default_priors() -> None:
     further = ("specific_slope", "testlet_sd", "cross_slope", "second_order_slope")
     rows = [row for model in models for row in model.composed.table if row.target.startswith(further)]
     assert written == {(row.target.partition(".")[0], str(row.prior)) for row in rows}
+
+
+STRUCTURES = (
+    TEXT,
+    "x =~ x1..x3 + cross*y1\ny =~ y1..y3",
+    "x =~ x1..x3\nm =~ m1..m3\ny =~ y1..y3\ng =~ x + m + y",
+)
+
+
+@pytest.mark.parametrize("text", STRUCTURES)
+def test_saved_fits_and_model_files_keep_the_structure(text: str, tmp_path: Path) -> None:
+    answers = survey(15, items=6)
+    engine = choose(bind(composed(text), answers))[0].name
+    result = made(data=bind(composed(text), answers), answers=answers, engine=engine, chains=2, draws=5)
+    result.save(tmp_path / "fit.nc")
+    again = load(tmp_path / "fit.nc")
+    assert again.model.spec == result.model.spec
+    assert again.model.fingerprint == result.model.fingerprint
+    file = tmp_path / "model.toml"
+    file.write_text(to_toml(result.model.spec), encoding="utf-8")
+    assert read_model_file(file).spec == result.model.spec

@@ -38,7 +38,7 @@ MODULES = {"a": "a1..a3", "b": "b1..b3"}
 
 @pytest.fixture(scope="module")
 def judgement() -> Judgement:
-    return mp.judge(ordinal(), MODULES, repetitions=20)
+    return mp.judge(ordinal(), MODULES, repetitions=20, loo=False)
 
 
 def test_one_call_answers_every_question(judgement: Judgement) -> None:
@@ -75,7 +75,7 @@ def test_the_judgement_is_reported(judgement: Judgement, tmp_path: Path) -> None
 
 def test_what_cannot_be_asked_is_said() -> None:
     frame = ordinal(60).assign(b1=1)
-    found = mp.judge(frame, MODULES, repetitions=20)
+    found = mp.judge(frame, MODULES, repetitions=20, loo=False)
     for part in ("reliability", "factorability", "number_of_factors"):
         assert found[part].sheets == () and "'b1' is constant" in found[part].notes[0]
     assert "efa" not in list(found) and found["describe"].sheets

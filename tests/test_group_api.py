@@ -162,7 +162,7 @@ def test_dif_flags_the_item_and_frees_it() -> None:
 
 @pytest.mark.slow
 def test_invariance_fails_at_the_level_where_it_does() -> None:
-    survey, _ = simulated_numbers((300, 300), items=4, shift={1: 1.0})
+    survey, _ = simulated_numbers((200, 200), items=4, shift={1: 1.0})
     module = mp.LinearFactor("x", "n1..n4")
     levels = ["configural", "loadings", "intercepts"]
     found = mp.invariance(survey, module, "arm", levels=levels, **QUICK)

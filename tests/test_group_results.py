@@ -202,7 +202,9 @@ def test_alignment_of_a_configural_model_finds_means_and_the_item() -> None:
     assert location.loc["x2", "mean"] == pytest.approx(0.9, abs=0.12)
     assert location.loc["x2", "p_relevant"] == 1.0 and location["p_relevant"].drop("x2").max() == 0.0
     assert table.attrs["share"] == {"x": 1 / 8}
-    means = means_by_level({"configural": result}, found)
+    # Neither configural nor equal loadings alone tell means; the alignment stands there once.
+    means = means_by_level({"configural": result, "loadings": result}, found)
+    assert means["level"].tolist() == ["aligned"]
     assert means.iloc[0]["d"] == pytest.approx(0.6 / np.sqrt((1 + 1.4**2) / 2), abs=0.05)
 
 

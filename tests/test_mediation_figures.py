@@ -11,7 +11,7 @@ from mediation_cases import FLAT, around_mode, least_squares, survey
 from medpsy.errors import DataError, SpecError
 from medpsy.mediation.without import without_indirect
 from medpsy.plots.slope_lines import slope_lines
-from medpsy.posterior.conditional import slope_lines as lines
+from medpsy.posterior.moderator_curves import slope_lines as lines
 from medpsy.report.context import Context
 from medpsy.report.sections import build_sections, gather
 from medpsy.report.sections import conditional_effects as conditional_section
@@ -48,7 +48,7 @@ def test_lines_go_through_what_least_squares_expects() -> None:
 
 def test_figures_say_what_they_show(moderated: mp.Fit, simple: mp.Fit) -> None:
     title = moderated.plot_conditional("w").axes[0].get_title()
-    low, high = moderated.conditional_curve("w").attrs["regions"][0]
+    low, _ = moderated.conditional_curve("w").attrs["regions"][0]
     assert f"{low:.2f}".rstrip("0") in title and "excludes zero" in title
     slopes = moderated.plot_simple_slopes("m", "x", at={"w": [8.0, 12.0]}).axes[0]
     assert [t.get_text() for t in slopes.get_legend().get_texts()] == ["w = 8", "w = 12"]

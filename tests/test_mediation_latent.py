@@ -10,6 +10,7 @@ from medpsy.bind import bind
 from medpsy.engines.base import choose, engines
 from medpsy.engines.grid import Grid
 from medpsy.engines.grouped import Grouped, GroupSettings
+from medpsy.errors import SpecError
 from medpsy.fit import complete
 from medpsy.latent.cells import MOST_CELLS
 from medpsy.model import compose
@@ -174,3 +175,12 @@ def test_new_answers_of_moderated_mediators_and_continuous_moderators() -> None:
     age = data.design[:, 1]
     slopes = np.linalg.lstsq(np.column_stack([theta[:, 0], theta[:, 0] * age]), theta[:, 1], rcond=None)[0]
     np.testing.assert_allclose(slopes, [0.2, 0.5], atol=0.04)
+
+
+def test_products_of_constructs_are_refused() -> None:
+    text = "x =~ x1..x3\nm =~ m1..m3\ny =~ y1..y3\ny ~ x + m + x:m"
+    with pytest.raises(SpecError, match="multiplies the construct 'x' with 'm'"):
+        compose(parse_model(text))
+    text = "x =~ x1..x3\ndose ~ x\ngrade ~ x + dose + x:dose"
+    with pytest.raises(SpecError, match="with 'dose', which is measured with error or explained"):
+        compose(parse_model(text))

@@ -13,7 +13,8 @@ import pytest
 import medpsy as mp
 from mediation_cases import FLAT, around_mode, least_squares, survey
 from medpsy.errors import DataError, SpecError
-from medpsy.posterior.conditional import conditional, contrasts, curve, excluded, relative, simple_slopes
+from medpsy.posterior.conditional import conditional, contrasts, relative, simple_slopes
+from medpsy.posterior.moderator_curves import curve, excluded
 
 RNG = np.random.default_rng(8)
 N = 160

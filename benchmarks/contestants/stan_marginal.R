@@ -5,7 +5,7 @@
 #: missing: no
 #: cache: yes
 #: limit: 3600
-#: note: from mean and covariance, as blavaan does
+#: note: from mean and covariance, as blavaan does; chains start with positive loadings
 
 # Continuous items only: the likelihood from sufficient statistics.
 source("benchmarks/job.R")

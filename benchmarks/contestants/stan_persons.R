@@ -5,7 +5,7 @@
 #: persons: 5000
 #: cache: yes
 #: limit: 3600
-#: note: non-centred person scores, as brms generates them
+#: note: non-centred person scores, as brms generates them; chains start with positive slopes and scores of zero
 
 # Person scores are parameters: the model that brms users get.
 source("benchmarks/job.R")

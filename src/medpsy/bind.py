@@ -258,17 +258,15 @@ def _coefficients(model: ComposedModel, columns: tuple[Column, ...]) -> tuple[Co
         where.setdefault(frozenset(variable.get(name, name) for name in names), []).append(c)
     found: list[Coefficient] = []
     for path in model.spec.paths:
-        target, source = place[path.target], place.get(path.source)
-        inner = source is not None and (not path.by or model.sketch.latent[source])
-        if inner and not path.by:
+        target, source = place[path.target], place.get(path.source, -1)
+        if source >= 0 and not path.by:
             found.append(Coefficient(path.key, target, source, False, path.label, path))
-            continue
-        own = where[frozenset(path.by if inner else path.variables)]
-        for c in own:
-            if inner:
-                name = f"{path.key.partition(':')[0]}:{columns[c].name}"
+        elif source >= 0 and model.sketch.latent[source]:
+            for c in where[frozenset(path.by)]:
+                name = f"{path.target}~{path.source}:{columns[c].name}"
                 found.append(Coefficient(name, target, source, False, path.label, path, c + 1))
-            else:
+        else:
+            for c in where[frozenset(path.variables)]:
                 name = f"{path.target}~{columns[c].name}"
                 found.append(Coefficient(name, target, c + 1, True, path.label, path))
     return tuple(found)

@@ -97,7 +97,7 @@ def definitions(
             name: coefficients[..., at] if levels[name] else coefficients[..., at[0]]
             for name, at in own.items()
         }
-    out = {}
+    out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for definition in data.model.spec.definitions:
         expression = parse_expression(definition.expression)
         over = levels[definition.name]

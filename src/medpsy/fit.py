@@ -63,8 +63,7 @@ def fit(
     Parameters
     ----------
     draws, tune, chains : int
-        Kept and warm-up draws per chain, number of chains. ``draws`` left out: 1000, or more
-        where they are not worth 400 independent ones. ``tune`` left out: as much as it takes.
+        Kept and warm-up draws per chain (left out: 1000, and as much as it takes), number of chains.
     seed : int, optional
         The same seed gives the same draws, whatever the number of cores.
     cores : int, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -10,6 +11,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+#: Sums may be reassociated (vectorised); NaN and infinity keep their meaning.
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
 
 
 @cache
@@ -20,30 +28,47 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     import numba
 
-    # Sums may be reassociated (vectorised); NaN and infinity keep their meaning.
-    relaxed = {"reassoc", "contract", "arcp", "nsz"}
-    options = {"nogil": True, "error_model": "numpy", "fastmath": relaxed}
-    _find_cache()
+    with stored() as keep:
+        return numba.njit(cache=keep, **OPTIONS)(function)
+
+
+@contextmanager
+def stored() -> Iterator[bool]:
+    """What Numba decorates inside is kept in medpsy's own folder; gives whether there is one."""
+    import numba
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = before or folder()
     try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # nowhere to keep it: compile in every process
-        return numba.njit(**options)(function)
+        yield bool(numba.config.CACHE_DIR)
+    finally:
+        numba.config.CACHE_DIR = before
 
 
 @cache
-def _find_cache() -> None:
-    """Where neither the package's folder nor the home folder can be written, use a temporary one."""
-    import numba
+def folder() -> str:
+    """Where machine code is kept: in the package, else in the user's cache, else in a temporary folder.
 
-    if numba.config.CACHE_DIR:
-        return
+    The name ends with a hash of the sources, so that code of another version is never run: Numba itself
+    looks at the file of a kernel, not at those of the kernels it calls. Empty if nothing can be written.
+    """
     package = Path(__file__).parent
+    mark = hashlib.sha256()
+    for name in ("engines", "families", "inference"):
+        for path in sorted((package / name).rglob("*.py")):
+            mark.update(path.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    while not home.exists() and home != home.parent:
-        home = home.parent
-    if not os.access(package, os.W_OK) and not os.access(home, os.W_OK):
-        folder = Path(tempfile.gettempdir()) / f"medpsy-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
-        numba.config.CACHE_DIR = str(folder)
+    owner = os.getuid() if hasattr(os, "getuid") else 0
+    for base in (package / "__pycache__", home / "medpsy", Path(tempfile.gettempdir()) / f"medpsy-{owner}"):
+        place = base / f"kernels-{mark.hexdigest()[:12]}"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place) as file:  # a full disk shows only on writing
+                file.write(bytes(1_000_000))
+        except OSError:
+            continue
+        return str(place)
+    return ""
 
 
 @contextmanager
@@ -64,7 +89,9 @@ def announced(wanted: bool = True) -> Iterator[None]:
             self.depth -= 1
             self.count += 1
             if wanted and sys.stderr.isatty():
-                sys.stderr.write(f"\rcompiling numerical kernels, this once: {'#' * self.count} {self.count} ")
+                sys.stderr.write(
+                    f"\rcompiling numerical kernels, this once: {'#' * self.count} {self.count} "
+                )
                 sys.stderr.flush()
 
     listener = Listener()

@@ -78,6 +78,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
     spec = _canonical(spec, order)
     nodes = _nodes(spec, order)
     _refuse_redundant(spec)
+    _refuse_products(spec)
     covariates = graph.covariates(spec)
     kind = _structure_name(spec, nodes)
     sketch = _sketch(spec, nodes, kind)
@@ -130,7 +131,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
     place = {name: i for i, name in enumerate(order)}
     first = {c.name: i for i, c in enumerate(spec.constructs)}
 
-    def rank(path: Path) -> tuple[int, int, int, str]:
+    def rank(path: Path) -> tuple[int, int, int, int, str]:
         structural = path.source in latent or path.source in targets
         labelled = path.label is None
         return (place[path.target], len(path.by), int(not structural), int(labelled), path.key)
@@ -179,6 +180,20 @@ def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
     own_prior = spec.groups is not None or any(target.startswith("path") for target, _ in spec.priors)
     same = all(c == covariates[0] for c in covariates)
     return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
+
+
+def _refuse_products(spec: ModelSpec) -> None:
+    """A construct times something that has a distribution of its own: only covariates can moderate it."""
+    latent = {c.name for c in spec.constructs}
+    explained = {path.target for path in spec.paths}
+    for path in spec.paths:
+        others = [name for name in path.by if name in latent or name in explained]
+        if path.source in latent and others:
+            raise SpecError(
+                f"'{path.term}' multiplies the construct '{path.source}' with '{others[0]}', which is measured "
+                "with error or explained itself",
+                hint="Paths of constructs can change with observed variables that nothing explains.",
+            )
 
 
 def _refuse_redundant(spec: ModelSpec) -> None:

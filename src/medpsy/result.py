@@ -14,7 +14,16 @@ from medpsy.dims import PERSON, POSTERIOR
 from medpsy.errors import DataError
 from medpsy.model import ComposedModel, compose
 from medpsy.spec.groups import Groups
-from medpsy.spec.model_spec import Construct, Covariance, Definition, Design, ModelSpec, Observed
+from medpsy.spec.model_spec import (
+    Construct,
+    Covariance,
+    Definition,
+    Design,
+    ModelSpec,
+    Observed,
+    SecondOrder,
+    Specific,
+)
 from medpsy.spec.model_spec import Path as SpecPath
 from medpsy.survey.instrument import Instrument, Module, Variable
 from medpsy.survey.survey import Event, Survey
@@ -143,16 +152,22 @@ def _fields(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _spec(held: dict[str, Any]) -> ModelSpec:
     kinds: dict[str, Any] = {
-        "constructs": Construct, "observed": Observed, "paths": SpecPath, "covariances": Covariance,
+        "constructs": _construct, "observed": Observed, "paths": SpecPath, "covariances": Covariance,
         "definitions": Definition,
     }  # fmt: skip
     parts = {key: tuple(kind(**_fields(e)) for e in held[key]) for key, kind in kinds.items()}
     design = Design(**_fields(held["design"])) if held["design"] else None
     groups = Groups(**_fields(held["groups"])) if held.get("groups") else None
+    higher = SecondOrder(**_fields(held["second_order"])) if held.get("second_order") else None
     return ModelSpec(
-        **parts, priors=_tuples(held["priors"]), design=design, groups=groups, name=held["name"],
-        note=held["note"],
+        **parts, priors=_tuples(held["priors"]), design=design, groups=groups, second_order=higher,
+        name=held["name"], note=held["note"],
     )  # fmt: skip
+
+
+def _construct(**held: Any) -> Construct:
+    specific = tuple(Specific(**_fields(part)) for part in held.pop("specific", ()))
+    return Construct(**held, specific=specific)
 
 
 def _instrument(held: dict[str, Any]) -> Instrument:

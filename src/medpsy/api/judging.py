@@ -242,7 +242,7 @@ def judge(data: Any, modules: Modules | None = None, *, cluster: Any = None, **o
     modules : sequence or mapping, optional
     cluster : str or array, optional
     **options
-        cut, factors, correlation, repetitions, interval, seed.
+        cut, factors, correlation, repetitions, loo, interval, seed.
     """
     from medpsy.posterior.judging.judge import judge as ask
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from medpsy.errors import SpecError, nearest
 from medpsy.result import Result
@@ -16,7 +16,31 @@ if TYPE_CHECKING:
     from medpsy.api.mark import Mark
 
 
-class Mediated:
+if TYPE_CHECKING:
+
+    class _Fitted(Protocol):
+        """What the verbs need of a fit."""
+
+        @property
+        def mark(self) -> Mark:
+            """What every table and figure carries."""
+            ...
+
+        @property
+        def interval(self) -> float:
+            """Posterior mass of intervals."""
+            ...
+
+        @property
+        def rope(self) -> float:
+            """Half width of the region of practical equivalence."""
+            ...
+
+else:
+    _Fitted = object
+
+
+class Mediated(_Fitted):
     """Verbs of :class:`medpsy.Fit` about effects that go through something or change with something.
 
     Tables are in raw units (constructs in residual sds) unless they say otherwise; errors are SpecError where
@@ -24,20 +48,6 @@ class Mediated:
     """
 
     result: Result
-
-    if TYPE_CHECKING:
-
-        @property
-        def mark(self) -> Mark:
-            """What every table and figure carries."""
-
-        @property
-        def interval(self) -> float:
-            """Posterior mass of intervals."""
-
-        @property
-        def rope(self) -> float:
-            """Half width of the region of practical equivalence."""
 
     def conditional(
         self,
@@ -139,7 +149,7 @@ class Mediated:
         DataFrame
             value, mean, lower, upper; ``attrs["regions"]`` are the stretches that exclude zero.
         """
-        from medpsy.posterior.conditional import curve
+        from medpsy.posterior.moderator_curves import curve
 
         found = curve(self.result, moderator, effect=effect, text=text, at=at, interval=self._width(interval))
         return self.mark.on_table(found)
@@ -229,7 +239,7 @@ class Mediated:
         from medpsy.api.models import Model
         from medpsy.mediation.without import without_indirect
 
-        fit: Fit = self  # type: ignore[assignment]
+        fit = cast("Fit", self)
         other = Model(without_indirect(self.result.model.spec)).fit(self.result.survey, **options)
         return fit.compare(other, names=["with", "without indirect effect"])
 
@@ -251,7 +261,7 @@ class Mediated:
     ) -> Figure:
         """Draw expected values of one variable over another, one line per setting of their moderators."""
         from medpsy.plots.slope_lines import slope_lines
-        from medpsy.posterior.conditional import slope_lines as lines
+        from medpsy.posterior.moderator_curves import slope_lines as lines
 
         table = lines(self.result, target, source, at=at, interval=self._width(interval))
         return self.mark.on_figure(slope_lines(table))

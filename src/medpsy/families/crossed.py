@@ -2,9 +2,9 @@
 
 The linear predictor of an item is slope * theta + sum of cross_slope * theta_other, compensatory (Reckase,
 2009, doi:10.1007/978-0-387-89976-3). Cross-loadings with a small-variance prior, ``Normal(0, 0.1)``, say that
-the pattern is simple but for trifles (Muthen & Asparouhov, 2012, doi:10.1037/a0026802). The composite that the
-family sees has variance 1 where the constructs are independent; ``category_prob`` is the distribution of the
-answers up to their correlation.
+the pattern is simple but for trifles (Muthen & Asparouhov, 2012, doi:10.1037/a0026802). The composite that
+the family sees has variance 1 where the constructs are independent; ``category_prob`` is the distribution of
+the answers up to their correlation.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ addresses and shapes, and the addresses of the families' kernels. The steps are 
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import math
 from collections.abc import Callable
 from functools import cache
@@ -33,7 +31,7 @@ from medpsy.inference.transform_kernel import (
     simplexes,
     simplexes_reverse,
 )
-from medpsy.jit import jit
+from medpsy.jit import jit, stored
 
 #: Columns of a block's row before its roles: forward, reverse, items, categories, dimension, where its table
 #: starts, number of roles.
@@ -88,6 +86,59 @@ def inverse_unit_lower(b, out):
 
 
 @jit
+def correlations(u, places, corners, chol_cells, constant, z, gradient):
+    """Fill the cliques of Z with their Cholesky factors; log-prior with Jacobian."""
+    total = 0.0
+    for c in range(corners.shape[0]):
+        size, at, to = corners[c, 0], corners[c, 1], corners[c, 2]
+        chol = np.zeros((size, size))
+        place = places[at : at + size * (size - 1) // 2]
+        total += factor(u, place, size, constant[2 + c], chol, gradient)
+        for k in range(size * size):
+            row, col = chol_cells[to + k, 0], chol_cells[to + k, 1]
+            if row >= 0:
+                z[row, col] = chol[k // size, k % size]
+    return total
+
+
+@jit
+def correlations_reverse(places, corners, chol_cells, z, d_z, gradient):
+    """Add the gradient with respect to the coordinates of the correlations."""
+    for c in range(corners.shape[0]):
+        size, at, to = corners[c, 0], corners[c, 1], corners[c, 2]
+        chol, d_chol = np.zeros((size, size)), np.zeros((size, size))
+        for k in range(size * size):
+            row, col = chol_cells[to + k, 0], chol_cells[to + k, 1]
+            if row >= 0:
+                chol[k // size, k % size] = z[row, col]
+                d_chol[k // size, k % size] = d_z[row, col]
+        factor_reverse(places[at : at + size * (size - 1) // 2], size, chol, d_chol, gradient)
+
+
+@jit
+def tables(blocks, flat, nodes, sizes, which, table, d_flat):
+    """Call the families: forward (0) fills the table, reverse (1) adds to the gradient of the values."""
+    for k in range(blocks.shape[0]):
+        d = blocks[k, 4]
+        call(
+            blocks[k, which], flat.ctypes.data, blocks[k].ctypes.data, nodes[d].ctypes.data, sizes[d],
+            table[blocks[k, 5] :].ctypes.data, d_flat.ctypes.data,
+        )  # fmt: skip
+
+
+@jit
+def pull_back(where, spans, positive, unit, flat, d_flat, gradient):
+    """Add the gradient with respect to the coordinates of scalars and simplexes."""
+    for k in range(positive.size):
+        d_flat[positive[k]] *= flat[positive[k]]
+    for k in range(unit.size):
+        d_flat[unit[k]] *= flat[unit[k]] * (1.0 - flat[unit[k]])
+    for k in range(where.size):
+        gradient[k] += d_flat[where[k]]
+    simplexes_reverse(spans, flat, d_flat, gradient)
+
+
+@jit
 def log_density(
     w, gradient_w, mode, spread, kinds, args, where, spans, concentration, template, positive, unit, places,
     corners, chol_cells, inner, outer, blocks, codes, start, factor_of, sizes, nodes, lo, hi, count, design,
@@ -99,40 +150,24 @@ def log_density(
     flat, d_flat = template.copy(), np.zeros(template.size)
     total = scalars(u, kinds, args, where, flat, gradient)
     total += simplexes(u, spans, concentration, flat, gradient)
-    n, n_factor_chol = sizes.size, corners.shape[0]
-    n = int(constant[1])
-    b, g, z = np.zeros((n, n)), np.zeros((n, design.shape[1])), np.zeros((n, n))
-    for i in range(n):
-        z[i, i] = 1.0
-    for c in range(n_factor_chol):
-        size, at, to = corners[c, 0], corners[c, 1], corners[c, 2]
-        chol = np.zeros((size, size))
-        total += factor(u, places[at : at + size * (size - 1) // 2], size, constant[2 + c], chol, gradient)
-        for k in range(size * size):
-            row, col = chol_cells[to + k, 0], chol_cells[to + k, 1]
-            if row >= 0:
-                z[row, col] = chol[k // size, k % size]
+    n, n_row = int(constant[1]), count.size
+    b, g, z = np.zeros((n, n)), np.zeros((n, design.shape[1])), np.eye(n)
+    total += correlations(u, places, corners, chol_cells, constant, z, gradient)
     for k in range(inner.shape[0]):
         b[inner[k, 0], inner[k, 1]] = flat[inner[k, 2]]
     for k in range(outer.shape[0]):
         g[outer[k, 0], outer[k, 1]] = flat[outer[k, 2]]
     a = np.empty((n, n))
     inverse_unit_lower(b, a)
-    mean, chol_all = a @ g, a @ z
-    n_row = count.size
+    chol = a @ z
     precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
     ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
-    half = latent_forward(mean, chol_all, design, precision, location, tilt, ell)
+    half = latent_forward(a @ g, chol, design, precision, location, tilt, ell)
     weight = np.empty((sizes[0], sizes[1], sizes[2]))
     fill_weight(precision, nodes, sizes, weight)
-    last = blocks.shape[0] - 1
-    table = np.empty(blocks[last, 5] + blocks[last, 2] * blocks[last, 3] * sizes[blocks[last, 4]])
-    for k in range(blocks.shape[0]):
-        d = blocks[k, 4]
-        call(
-            blocks[k, 0], flat.ctypes.data, blocks[k].ctypes.data, nodes[d].ctypes.data, sizes[d],
-            table[blocks[k, 5] :].ctypes.data, 0,
-        )  # fmt: skip
+    last = blocks[blocks.shape[0] - 1]
+    table = np.empty(last[5] + last[2] * last[3] * sizes[last[4]])
+    tables(blocks, flat, nodes, sizes, 0, table, d_flat)
     exponentiate(table, table)
     counts = np.zeros(table.size)
     integrate(
@@ -141,35 +176,16 @@ def log_density(
     for i in range(n_row):
         total += count[i] * (ell[i] + constant[0] + half)
     d_mean, d_chol = np.zeros((n, design.shape[1])), np.empty((n, n))
-    latent_reverse(chol_all, design, count, precision, location, first, second, d_mean, d_chol)
-    for k in range(blocks.shape[0]):
-        d = blocks[k, 4]
-        call(
-            blocks[k, 1], flat.ctypes.data, blocks[k].ctypes.data, nodes[d].ctypes.data, sizes[d],
-            counts[blocks[k, 5] :].ctypes.data, d_flat.ctypes.data,
-        )  # fmt: skip
+    latent_reverse(chol, design, count, precision, location, first, second, d_mean, d_chol)
+    tables(blocks, flat, nodes, sizes, 1, counts, d_flat)
     d_g, d_z = a.T @ d_mean, a.T @ d_chol
     d_b = a.T @ (d_mean @ g.T + d_chol @ z.T) @ a.T
     for k in range(inner.shape[0]):
         d_flat[inner[k, 2]] += d_b[inner[k, 0], inner[k, 1]]
     for k in range(outer.shape[0]):
         d_flat[outer[k, 2]] += d_g[outer[k, 0], outer[k, 1]]
-    for k in range(positive.size):
-        d_flat[positive[k]] *= flat[positive[k]]
-    for k in range(unit.size):
-        d_flat[unit[k]] *= flat[unit[k]] * (1.0 - flat[unit[k]])
-    for k in range(where.size):
-        gradient[k] += d_flat[where[k]]
-    simplexes_reverse(spans, flat, d_flat, gradient)
-    for c in range(n_factor_chol):
-        size, at, to = corners[c, 0], corners[c, 1], corners[c, 2]
-        chol, d_own = np.zeros((size, size)), np.zeros((size, size))
-        for k in range(size * size):
-            row, col = chol_cells[to + k, 0], chol_cells[to + k, 1]
-            if row >= 0:
-                chol[k // size, k % size] = z[row, col]
-                d_own[k // size, k % size] = d_z[row, col]
-        factor_reverse(places[at : at + size * (size - 1) // 2], size, chol, d_own, gradient)
+    pull_back(where, spans, positive, unit, flat, d_flat, gradient)
+    correlations_reverse(places, corners, chol_cells, z, d_z, gradient)
     gradient_w[:] = gradient @ spread
     return total
 
@@ -204,10 +220,10 @@ def callbacks() -> tuple[Any, Any]:
     double = types.CPointer(types.double)
     density = types.int64(types.uint64, double, double, double, types.voidptr)
     copy = types.int64(types.uint64, types.uint64, double, double, types.voidptr)
-    return (
-        numba.cfunc(density, cache=True, error_model="numpy")(_density),
-        numba.cfunc(copy, cache=True)(_copy),
-    )
+    with stored() as keep:
+        return numba.cfunc(density, cache=keep, error_model="numpy")(_density), numba.cfunc(copy, cache=keep)(
+            _copy
+        )
 
 
 def _density(size, w_, gradient_, value_, user_):
@@ -237,13 +253,8 @@ def _copy(size, expanded, w_, out_, user_):
 
 @cache
 def adapter(kernel: Callable[..., Any], ranks: tuple[int, ...], reverse: bool) -> Any:
-    """A family's kernel behind the signature of `call`: values, block row, nodes, how many, table, gradient.
-
-    Its name carries a hash of the family's source, so that what is kept on disk never outlives it.
-    """
-    source = inspect.getsource(inspect.getmodule(kernel))  # type: ignore[arg-type]
-    mark = hashlib.sha256(source.encode()).hexdigest()[:12]
-    name = f"{kernel.__module__.replace('.', '_')}_{kernel.__name__}_{''.join(map(str, ranks))}_{mark}"
+    """A family's kernel behind the signature of `call`: values, block row, nodes, how many, table, gradient."""
+    name = f"{kernel.__module__.replace('.', '_')}_{kernel.__name__}_{''.join(map(str, ranks))}"
     lines = [
         f"def {name}(values_, block_, nodes_, n_node, table_, gradient_):",
         f" block = carray(pointer(block_), ({FIXED + 3 * len(ranks)},), int64)",
@@ -263,4 +274,5 @@ def adapter(kernel: Callable[..., Any], ranks: tuple[int, ...], reverse: bool) -
         "int64": np.int64, "float64": np.float64,
     }  # fmt: skip
     exec(compile("\n".join(lines), __file__, "exec"), names)  # the file names where it is cached
-    return numba.cfunc(types.void(*[types.int64] * 6), cache=True, error_model="numpy")(names[name])
+    with stored() as keep:
+        return numba.cfunc(types.void(*[types.int64] * 6), cache=keep, error_model="numpy")(names[name])

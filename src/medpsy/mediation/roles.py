@@ -69,7 +69,7 @@ def _signature(path: Path) -> tuple[str, frozenset[str], str | None]:
 
 def _in_order(names: set[str], labelled: list[Path]) -> tuple[str, ...] | None:
     """Mediators by the number in the label of the path into them: a1, a2, ..."""
-    number = {}
+    number: dict[str, int] = {}
     for path in labelled:
         match = re.match(r"a(\d*)(_|$)", str(path.label))
         if path.target in names and match:

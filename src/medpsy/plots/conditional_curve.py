@@ -16,7 +16,7 @@ def conditional_curve(table: pd.DataFrame, *, label: str = "", effect: str = "")
     Parameters
     ----------
     table : DataFrame
-        Columns value, mean, lower, upper, as :func:`medpsy.posterior.conditional.curve` makes it; its
+        Columns value, mean, lower, upper, as :func:`medpsy.posterior.moderator_curves.curve` makes it; its
         ``attrs`` may hold ``regions`` (shaded), ``moderator``, ``effect`` and ``text``.
     label : str
         Name of the moderator on the axis; that of the table unless given.

@@ -15,8 +15,8 @@ def slope_lines(table: pd.DataFrame, *, source: str = "", target: str = "") -> F
     Parameters
     ----------
     table : DataFrame
-        Columns setting, value, mean, lower, upper, as :func:`medpsy.posterior.conditional.slope_lines` makes
-        it.
+        Columns setting, value, mean, lower, upper, as :func:`medpsy.posterior.moderator_curves.slope_lines`
+        makes it.
     source, target : str
         Names on the axes; those in ``table.attrs`` unless given.
 

@@ -8,10 +8,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from medpsy.errors import SpecError
+from medpsy.errors import SpecError, nearest
 from medpsy.posterior.intervals import bounds, check_interval, direction
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.result import Result
+
 
 def conditional(
     result: Result,
@@ -58,7 +59,7 @@ def conditional(
         for setting in along.settings(along.moderators(ways), at):
             for name, text, start, draws in effects_at(along, ways, setting, y):
                 scaled = draws * along.ratio(start, y)
-                row = {"effect": name, "text": text, **setting, **_numbers(draws, interval, kind)}
+                row = {"effect": name, "text": text, **setting, **numbers(draws, interval, kind)}
                 low, high = bounds(scaled, interval, kind)
                 rows.append(row | {"std_mean": scaled.mean(), "std_lower": low, "std_upper": high})
     frame = pd.DataFrame(rows)
@@ -98,7 +99,7 @@ def contrasts(
         for i, j in combinations(range(len(settings)), 2):
             for (name, text, _, one), (*_, other) in zip(found[j], found[i], strict=True):
                 pair = {"setting": in_words(settings[j]), "minus": in_words(settings[i])}
-                rows.append({"effect": name, "text": text, **pair, **_numbers(one - other, interval, kind)})
+                rows.append({"effect": name, "text": text, **pair, **numbers(one - other, interval, kind)})
     return pd.DataFrame(rows)
 
 
@@ -156,7 +157,7 @@ def relative(
                 total = sum((w * of[lv][k][3] for lv, w in weights.items() if lv != levels[0]), 0 * draws)
                 chain = text.replace(start, x)
                 row = {"comparison": name, "effect": effect, "text": chain}
-                rows.append(row | _numbers(total, interval, kind))
+                rows.append(row | numbers(total, interval, kind))
     return pd.DataFrame(rows)
 
 
@@ -190,7 +191,7 @@ def simple_slopes(
             raise SpecError(f"the model has no path '{target} ~ {source}'", hint="Look at model.syntax.")
         for setting in along.settings(along.moderators([way]), at):
             draws = along.effect(way, along.at(setting))
-            rows.append({"source": factor, **setting, **_numbers(draws, interval, kind)})
+            rows.append({"source": factor, **setting, **numbers(draws, interval, kind)})
     return pd.DataFrame(rows)
 
 
@@ -216,6 +217,13 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
 
 
 def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:
+    """Pairs of exposure and outcome: those named, else those of the mediation.
+
+    Raises
+    ------
+    SpecError
+        Neither is there.
+    """
     design = result.model.spec.design
     if exposure is not None and outcome is not None:
         return [(exposure, outcome)]
@@ -238,17 +246,18 @@ def effects_at(
         own = [way for way in ways if way.stations[0] == start]
         draws = {way: along.effect(way, at) for way in own}
         through = [way for way in own if len(way.stations) > 2]
-        ends = f"{start} -> {outcome}"
+        both = f"{start} -> {outcome}"
         out += [("indirect", way.text, start, draws[way]) for way in through]
         if len(through) > 1:
-            out.append(("total indirect", ends, start, np.sum([draws[way] for way in through], axis=0)))
+            out.append(("total indirect", both, start, np.sum([draws[way] for way in through], axis=0)))
         out += [("direct", way.text, start, draws[way]) for way in own if len(way.stations) == 2]
         if len(own) > 1:
-            out.append(("total", ends, start, np.sum(list(draws.values()), axis=0)))
+            out.append(("total", both, start, np.sum(list(draws.values()), axis=0)))
     return out
 
 
-def _numbers(draws: np.ndarray, interval: float, kind: str) -> dict[str, float]:
+def numbers(draws: np.ndarray, interval: float, kind: str) -> dict[str, float]:
+    """Mean, median, sd, bounds and direction of the draws of one effect."""
     lower, upper = bounds(draws, interval, kind)
     return {
         "mean": float(draws.mean()), "median": float(np.median(draws)),
@@ -258,12 +267,11 @@ def _numbers(draws: np.ndarray, interval: float, kind: str) -> dict[str, float]:
 
 
 def in_words(setting: Mapping[str, Value]) -> str:
+    """``w = 3.2, sex = f``."""
     return ", ".join(f"{k} = {v:.4g}" if isinstance(v, float) else f"{k} = {v}" for k, v in setting.items())
 
 
 def _check_weights(name: str, weights: Mapping[str, float], levels: tuple[str, ...]) -> None:
-    from medpsy.errors import nearest
-
     for level in weights:
         if level not in levels:
             raise SpecError(f"comparison '{name}': no level '{level}' occurs", hint=nearest(level, levels))

@@ -243,7 +243,7 @@ def means_by_level(
         if groups.mean.free.size:
             table = group_means(result, interval=interval)
             frames.append(table.assign(level=level))
-        elif found:
+        elif found and level == CONFIGURAL:
             frames.append(_aligned_means(result, found, interval).assign(level="aligned"))
     keep = ["level", "construct", "group", "against", "difference", "d", "lower", "upper", "p_direction"]
     if not frames:

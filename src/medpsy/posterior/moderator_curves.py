@@ -124,7 +124,8 @@ def slope_lines(
     if along.levels(source):
         raise SpecError(f"'{source}' is a category", hint="simple_slopes() gives its effects as a table.")
     simple_slopes(result, target, source, at=at, interval=interval, kind=kind)  # refuses what is no path
-    grid = np.linspace(*np.percentile(along.numbers(source), (5, 95)), 21)
+    low, high = np.percentile(along.numbers(source), (5, 95))
+    grid = np.linspace(float(low), float(high), 21)
     rows = []
     for setting in along.settings(along.moderators([Way((source, target))]), at):
         held = along.at(setting)

@@ -100,7 +100,7 @@ def _standard(result: Result) -> tuple[_Standard, int]:
     full = ~np.isnan(np.column_stack(list(raw.values()))).any(axis=1)
     categories = {name for held in levels.values() for name in held if "[" in name}
     out = {}
-    for name, column in raw.items():
-        kept = column[full] - column[full].mean()
+    for name, values in raw.items():
+        kept = values[full] - values[full].mean()
         out[name] = kept if name in categories else kept / kept.std()
     return _Standard(out, levels), int(full.sum())

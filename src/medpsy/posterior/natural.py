@@ -24,8 +24,9 @@ import pandas as pd
 
 from medpsy.errors import SpecError
 from medpsy.ops import Numpy
+from medpsy.posterior.conditional import numbers
 from medpsy.posterior.draws import thinned
-from medpsy.posterior.intervals import bounds, check_interval, direction
+from medpsy.posterior.intervals import check_interval
 from medpsy.posterior.pathways import Pathways, Value
 from medpsy.result import Result
 
@@ -63,8 +64,7 @@ def natural(
     -------
     DataFrame
         effect, mean, median, sd, lower, upper, p_direction: differences of expected outcomes in the outcome's
-        own units, of probabilities where it is binary. ``attrs``: low, high, scale (``"difference"`` or
-        ``"probability"``).
+        own units, of probabilities where it is binary. ``attrs``: low, high, scale.
 
     Raises
     ------
@@ -78,7 +78,6 @@ def natural(
     between = worlds.between(x, y)
     held = worlds.mediator_values(between, mediators_at)
     found = worlds.effects(x, y, between, values, held)
-    rows = []
     frame = pd.DataFrame([{"effect": name} | numbers(made, interval, "eti") for name, made in found.items()])
     binary = worlds.layout.families[worlds.layout.nodes.index(y)] == "bernoulli"
     frame.attrs |= {

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -196,7 +197,7 @@ class Pathways:
         if given is None:
             return list(levels) if levels else probes(self.numbers(name))
         alone = isinstance(given, str | int | float | np.number)
-        values = [given] if alone else list(given)  # type: ignore[call-overload]
+        values: list[Any] = [given] if alone else list(given)  # type: ignore[call-overload]
         for value in values:
             if levels and value not in levels:
                 raise SpecError(

@@ -155,7 +155,7 @@ def _chains(data: ModelData) -> dict[str, str]:
     return out
 
 
-def _first_and_last(definition: Definition | None, sources: Mapping[str | None, Path]) -> Path | None:
+def _first_and_last(definition: Definition | None, sources: Mapping[str, Path]) -> Path | None:
     """From the first variable to the last of a chain."""
     if definition is None:
         return None

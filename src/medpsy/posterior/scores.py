@@ -64,9 +64,7 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
 
     data = result.data
     if not data.blocks:
-        raise FitError(
-            "this model has no constructs, so persons have no scores", hint="Use the observed values."
-        )
+        raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
     if data.groups is not None:
         # On the scale that the groups share, each with its own prior.
         parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
@@ -82,10 +80,9 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         drawn = _sampled(result, draws)
         mean, sd = drawn.mean(0), drawn.std(0, ddof=1)
     else:
-        size = len(next(iter(p.values())))
         crossed = any(isinstance(family, Crossed) for family in data.model.families.values())
         chain = JointDraws(data, rng) if crossed else _Chain(data, rng)
-        drawn = np.stack([chain.draw(at(p, s)) for s in range(size)])
+        drawn = np.stack([chain.draw(at(p, s)) for s in range(len(next(iter(p.values()))))])
         mean, sd = chain.moments()
     names = [*(block.name for block in data.blocks), *further_names(data)]
     if len(names) > data.n_factor:

@@ -80,8 +80,8 @@ def _mediation(design: Design) -> str:
     if design.stages:
         rows.append(("stages", f"[{', '.join(map(str, design.stages))}]"))
     changes: dict[str, list[str]] = {}
-    for stage, *names in design.moderation:
-        changes.setdefault(stage, []).append(":".join(names))
+    for stage, *by in design.moderation:
+        changes.setdefault(stage, []).append(":".join(by))
     block = _block("mediation", rows)
     if changes:
         held = [(stage, _list(names)) for stage, names in changes.items()]

@@ -28,6 +28,7 @@ def judge(
     correlation: str = "polychoric",
     cluster: np.ndarray | None = None,
     repetitions: int = 200,
+    loo: bool = True,
     interval: float = 0.95,
     seed: int = 0,
 ) -> tuple[Findings, ...]:
@@ -45,6 +46,8 @@ def judge(
     cluster : ndarray, shape (person,), optional
     repetitions : int
         Permutations of parallel analysis.
+    loo : bool
+        Whether to cross-validate the number of factors.
     interval : float
     seed : int
 
@@ -63,7 +66,7 @@ def judge(
         distinct = common | {"correlation": correlation, "draws": 200}
         found.append(_asked("Distinctness of the modules", discriminant, answers, **distinct))
     found.append(_asked("Factorability", factorability, answers, **common))
-    rules = {"correlation": correlation, "repetitions": repetitions, "seed": seed}
+    rules = {"correlation": correlation, "repetitions": repetitions, "loo": loo, "seed": seed}
     many = _asked("Number of factors", number_of_factors, answers, **rules)
     found.append(many)
     if many.sheets:

@@ -40,10 +40,8 @@ def discriminant(
     answers : Answers
         At least two modules of at least two items each.
     correlation : str
-        ``"polychoric"`` or ``"pearson"``.
-    interval : float
-    draws, seed : int
-        Draws of the correlations: Bayesian bootstrap (polychoric) or inverse Wishart (Pearson).
+        ``"polychoric"`` (draws by the Bayesian bootstrap) or ``"pearson"`` (inverse Wishart).
+    interval, draws, seed : float, int, int
 
     Returns
     -------

@@ -9,8 +9,9 @@ import pandas as pd
 from medpsy.plots.conditional_curve import conditional_curve
 from medpsy.plots.numbers import estimate, with_interval
 from medpsy.plots.slope_lines import slope_lines
-from medpsy.posterior.conditional import conditional, contrasts, curve
-from medpsy.posterior.conditional import slope_lines as lines
+from medpsy.posterior.conditional import conditional, contrasts
+from medpsy.posterior.moderator_curves import curve
+from medpsy.posterior.moderator_curves import slope_lines as lines
 from medpsy.posterior.natural import natural
 from medpsy.posterior.pathways import Pathways
 from medpsy.report.blocks import Block, Section, Text
