@@ -190,8 +190,8 @@ def _refuse_products(spec: ModelSpec) -> None:
         others = [name for name in path.by if name in latent or name in explained]
         if path.source in latent and others:
             raise SpecError(
-                f"'{path.term}' multiplies the construct '{path.source}' with '{others[0]}', which is measured "
-                "with error or explained itself",
+                f"'{path.term}' multiplies the construct '{path.source}' with '{others[0]}', which is a "
+                "construct or explained itself",
                 hint="Paths of constructs can change with observed variables that nothing explains.",
             )
 

@@ -27,6 +27,9 @@ DRAWS = 1000
 #: From so many persons on a draw is dear, and half as many are taken.
 VERY_MANY_PERSONS = 100_000
 
+#: Warm-up draws of the first try: only the step size has to be found.
+WARM_UP = 150
+
 #: Target acceptance of the first try. In whitened coordinates 0.7 takes seven steps a draw where 0.8 often
 #: takes fifteen, at the same effective sample size.
 ACCEPT = 0.7
@@ -195,9 +198,9 @@ def _ladder(draws: int | None, tune: int | None, target_accept: float | None, cl
     """What to try in turn."""
     kept = draws or DRAWS
     if tune is not None or target_accept is not None:
-        return [Rung(0, kept, tune or 200, target_accept or ACCEPT)]
+        return [Rung(0, kept, tune or WARM_UP, target_accept or ACCEPT)]
     more = draws or 2 * DRAWS
-    rungs = [Rung(0, kept, 200, ACCEPT), Rung(1, more, 1000, 0.95), Rung(2, more, 2000, 0.99)]
+    rungs = [Rung(0, kept, WARM_UP, ACCEPT), Rung(1, more, 1000, 0.95), Rung(2, more, 2000, 0.99)]
     return rungs if clean else rungs[1:]
 
 

@@ -253,7 +253,7 @@ def _copy(size, expanded, w_, out_, user_):
 
 @cache
 def adapter(kernel: Callable[..., Any], ranks: tuple[int, ...], reverse: bool) -> Any:
-    """A family's kernel behind the signature of `call`: values, block row, nodes, how many, table, gradient."""
+    """A family's kernel behind the signature of `call`: values, block row, nodes, table, gradient."""
     name = f"{kernel.__module__.replace('.', '_')}_{kernel.__name__}_{''.join(map(str, ranks))}"
     lines = [
         f"def {name}(values_, block_, nodes_, n_node, table_, gradient_):",

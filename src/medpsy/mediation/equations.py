@@ -44,8 +44,9 @@ class Edge:
 def expansion(design: Design, stages: tuple[int, ...], latent: frozenset[str]) -> Expansion:
     """Paths, residual covariances and effects of a design whose mediators stand in ``stages``.
 
-    A latent exposure is regressed on the covariates, so that it may correlate with them. Latent mediators of
-    one stage have correlated residuals: nothing in the design says that the exposure is all they share.
+    A latent exposure is regressed on covariates and moderators, so that it may correlate with them. Latent
+    mediators of one stage have correlated residuals: nothing in the design says that the exposure is all they
+    share.
 
     Raises
     ------
@@ -57,7 +58,8 @@ def expansion(design: Design, stages: tuple[int, ...], latent: frozenset[str]) -
     paths: list[Path] = []
     for name in design.exposures:
         if name in latent:
-            paths += [Path(name, covariate) for covariate in design.covariates]
+            known = dict.fromkeys((*design.covariates, *design.moderators))
+            paths += [Path(name, other) for other in known if other not in design.exposures]
     for target in (*design.mediators, *design.outcomes):
         paths += _equation([e for e in edges if e.target == target], design)
     covariances = [

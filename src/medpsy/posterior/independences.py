@@ -46,7 +46,8 @@ def independence_table(result: Result, *, interval: float = 0.95, seed: int = 0)
         rows.append(
             {
                 "left": claim.left, "right": claim.right, "given": ", ".join(claim.given),
-                "mean": draws.mean(), "lower": float(lower), "upper": float(upper), "p_direction": float(direction(draws)),
+                "mean": draws.mean(),
+                "lower": float(lower), "upper": float(upper), "p_direction": float(direction(draws)),
                 "in_rope": float(rope_share(draws, -ROPE, ROPE)), "persons": persons,
                 "source": columns.source(claim),
             }

@@ -62,8 +62,8 @@ def _expand(path: Path, model: ComposedModel, levels: Mapping[str, tuple[str, ..
     label = path.label if len(every) == 1 else None
     return [
         Term(
-            f"{path.target}~{':'.join(text for text, *_ in parts)}", path.target, path.source, parts[0][2], 0.0,
-            label, tuple((name, level) for _, name, level in parts[1:]),
+            f"{path.target}~{':'.join(text for text, *_ in parts)}", path.target, path.source, parts[0][2],
+            0.0, label, tuple((name, level) for _, name, level in parts[1:]),
         )
         for parts in every
     ]  # fmt: skip

@@ -153,7 +153,8 @@ def _check_product(spec: ModelSpec, path: Path) -> None:
         for part in combinations(path.variables, size):
             if frozenset(part) not in present:
                 raise ElementError(
-                    f"'{path.target}' is explained by the product '{path.term}' but not by '{':'.join(part)}'",
+                    f"'{path.target}' is explained by the product '{path.term}' but not by "
+                    f"'{':'.join(part)}'",
                     subject=("path", path.key),
                     hint=f"Add '{':'.join(part)}' to the statement: a product says how an effect changes.",
                 )
