@@ -1,14 +1,15 @@
-"""Lays a grid model out for the C function of `medpsy.inference.native_kernel`, where that is possible."""
+"""Lays a model out for a C function of its log-density, where that is possible."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from medpsy.bind import local
-from medpsy.engines.quadrature_compiled import MANY_ROWS, CompiledQuadrature
+from medpsy.engines.gaussian_compiled import SufficientStatistics
+from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.inference.density import Density
 from medpsy.inference.mode import Mode
 from medpsy.ops import Numpy
@@ -16,12 +17,11 @@ from medpsy.ops import Numpy
 
 @dataclass(frozen=True)
 class Native:
-    """Addresses of the C functions, the table they read, and what keeps its memory alive."""
+    """The C functions, the table they read, and what keeps its memory alive."""
 
     density: Any
     copy: Any
     table: np.ndarray
-    arrays: tuple[np.ndarray, ...]
     keep: tuple[Any, ...]
     size: int
 
@@ -38,32 +38,37 @@ class Native:
         return (float(value[0]) if code == 0 else -np.inf), gradient
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one engine adds: its C function, the names of the table's arrays, and those that are its own."""
+
+    density: Any
+    names: tuple[str, ...]
+    arrays: Mapping[str, np.ndarray]
+    keep: tuple[Any, ...] = ()
+
+
 def native(density: Density, mode: Mode) -> Native | str:
     """The density in C, in whitened coordinates, or why not."""
-    likelihood = density.likelihood
-    if type(likelihood) is not CompiledQuadrature:
-        return "only the grid has a C function"
-    if len(likelihood.count) >= MANY_ROWS:
-        return "many persons are shared out among threads"
-    data = density.data
-    probe = _Probe(density)
-    cells = probe.cells()
-    if cells is None:
+    from medpsy.inference.native_gaussian import gaussian_part
+    from medpsy.inference.native_grid import grid_part
+
+    makers = {CompiledQuadrature: grid_part, SufficientStatistics: gaussian_part}
+    maker = makers.get(type(density.likelihood))
+    if maker is None:
+        return "this engine has no C function"
+    probe = Probe(density)
+    common = _common(density, mode, probe)
+    if common is None:
         return "the latent structure computes with its parameters"
-    rows, keep = [], []
-    for block, span in zip(data.blocks, likelihood._spans, strict=True):
-        row = _block_row(density, block, probe)
-        if row is None:
-            return f"the parameters of '{block.name}' are not laid out in one piece"
-        rows.append((row, span.start, likelihood._pad + block.factor))
-        keep += row[2]
-    made = _made(density, mode, cells, rows)
-    if np.isfinite(density.value_and_gradient(mode.u)[0]) and not _agrees(made, density, mode):
-        return "the C function disagrees with the reference"
-    return made
+    part = maker(density, probe)
+    if isinstance(part, str):
+        return part
+    made = _made(density, {**common, **part.arrays}, part)
+    return made if _agrees(made, density, mode) else "the C function disagrees with the reference"
 
 
-class _Probe:
+class Probe:
     """Numbers all flat values and looks where they end up."""
 
     def __init__(self, density: Density) -> None:
@@ -84,58 +89,32 @@ class _Probe:
             at += count
         return out
 
-    def cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Which value fills which cell of B, G and Z: rows (row, column, place); None if not that simple."""
+    def cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+        """Which value fills which cell of B, G, Z (row, column, place) and D (row, place); None if more."""
         data, found = self.density.data, []
         for shift in (1000.5, 5000.25):
             eq = data.model.structure.equations(self.values(shift), data.layout, Numpy)
-            if not (eq.d == 1.0).all():
-                return None
             per = []
-            for matrix in (eq.b, eq.g, eq.z):
-                row, col = np.nonzero((matrix != 0.0) & (matrix != 1.0))
-                per.append(np.column_stack([row, col, matrix[row, col] - shift]))
+            for array in (eq.b, eq.g, eq.z, eq.d):
+                place = np.nonzero((array != 0.0) & (array != 1.0))
+                per.append(np.column_stack([*place, array[place] - shift]))
             found.append(per)
         if any(a.shape != b.shape or (a != b).any() for a, b in zip(*found, strict=True)):
             return None
-        inner, outer, z = (np.round(part).astype(np.int64) for part in found[0])
-        simple = (inner[:, 2] < self.size).all() and (outer[:, 2] < self.size).all()
+        inner, outer, z, scale = (np.round(part).astype(np.int64) for part in found[0])
+        simple = all((part[:, -1] < self.size).all() for part in (inner, outer, scale))
         if not simple or (z[:, 2] < self.size).any() or (inner[:, 1] >= inner[:, 0]).any():
             return None
-        return inner, outer, z
+        return inner, outer, z, scale
 
 
-def _block_row(density: Density, block: Any, probe: _Probe) -> tuple[list[int], list[int], list[Any]] | None:
-    """Addresses of a family's kernels, and place and shape of its roles among the flat values."""
-    from medpsy.inference.native_kernel import adapter
-
-    roles = list(local(density.data, block, probe.values(0.0)).values())
-    places: list[int] = []
-    for value in roles:
-        start = int(value.flat[0])
-        if value.ndim > 2 or (value.ravel() != np.arange(start, start + value.size)).any():
-            return None
-        if start + value.size > probe.size:
-            return None
-        places += [start, value.shape[0], value.shape[1] if value.ndim == 2 else 1]
-    family: Any = density.data.model.families[block.name]
-    ranks = tuple(value.ndim for value in roles)
-    made = [adapter(kernel, ranks, bool(i)) for i, kernel in enumerate(family.kernels)]
-    head = [*(one.address for one in made), block.values.shape[1], block.n_categories]
-    return head, places, made
-
-
-def _made(density: Density, mode: Mode, cells: Any, rows: list[Any]) -> Native:
-    """Fill the table."""
-    from medpsy.inference.native_kernel import FIXED, TABLE, callbacks
-
-    space, likelihood = density.space, density.likelihood
-    assert isinstance(likelihood, CompiledQuadrature)
-    inner, outer, z = cells
-    widest = max(len(places) for (_, places, _), _, _ in rows)
-    blocks = np.zeros((len(rows), FIXED + widest), dtype=np.int64)
-    for k, ((head, places, _), start, dimension) in enumerate(rows):
-        blocks[k, : FIXED + len(places)] = [*head, dimension, start, len(places) // 3, *places]
+def _common(density: Density, mode: Mode, probe: Probe) -> dict[str, np.ndarray] | None:
+    """The arrays that every C function reads; None where the structure is not that simple."""
+    found = probe.cells()
+    if found is None:
+        return None
+    inner, outer, z, scale = found
+    space = density.space
     corners, chol_cells, triangles, etas = [], [], [], []
     at = space._template.size
     for p, place in space._triangles:
@@ -146,30 +125,31 @@ def _made(density: Density, mode: Mode, cells: Any, rows: list[Any]) -> Native:
         triangles.append(place)
         etas.append(p.priors[0].args[0])
         at += n * n
-    n_node = len(density.data.layout.nodes)
-    values = {
-        "mode": mode.u, "spread": mode.spread, "kinds": space._kinds, "args": space._args,
-        "where": space._where, "spans": space._spans, "concentration": space._concentrations,
-        "template": space._template, "positive": space._positive, "unit": space._unit,
-        "places": np.concatenate(triangles) if triangles else np.zeros(0),
-        "corners": np.array(corners, dtype=np.int64).reshape(-1, 3),
-        "chol_cells": np.array(chol_cells, dtype=np.int64).reshape(-1, 2),
-        "inner": inner, "outer": outer, "blocks": blocks, "codes": likelihood.codes,
-        "start": likelihood.start, "factor": likelihood.factor, "sizes": likelihood.sizes,
-        "nodes": likelihood.nodes, "lo": likelihood.lo, "hi": likelihood.hi, "count": likelihood.count,
-        "design": likelihood.design, "constant": np.array([likelihood._constant, n_node, *etas]),
+    whole = {
+        "kinds": space._kinds, "where": space._where, "spans": space._spans, "positive": space._positive,
+        "unit": space._unit, "places": np.concatenate(triangles) if triangles else np.zeros(0),
+        "corners": np.array(corners).reshape(-1, 3), "chol_cells": np.array(chol_cells).reshape(-1, 2),
+        "inner": inner, "outer": outer, "scale": scale,
     }  # fmt: skip
-    whole = {"kinds", "where", "spans", "positive", "unit", "places", "corners", "chol_cells", "inner",
-             "outer", "blocks", "start", "factor", "sizes", "lo", "hi"}  # fmt: skip
-    table, arrays = np.zeros((len(TABLE), 3), dtype=np.int64), []
-    for i, name in enumerate(TABLE):
-        kind = np.int8 if name == "codes" else np.int64 if name in whole else np.float64
-        array = np.ascontiguousarray(values[name], dtype=kind)
+    constant = getattr(density.likelihood, "_constant", 0.0)
+    real = {
+        "mode": mode.u, "spread": mode.spread, "args": space._args, "concentration": space._concentrations,
+        "template": space._template, "constant": np.array([constant, len(density.data.layout.nodes), *etas]),
+        "design": getattr(density.likelihood, "design", density.data.design[:1]),
+    }  # fmt: skip
+    return {k: v.astype(np.int64) for k, v in whole.items()} | {k: v.astype(float) for k, v in real.items()}
+
+
+def _made(density: Density, values: Mapping[str, np.ndarray], part: Part) -> Native:
+    """Fill the table."""
+    from medpsy.inference.native_kernel import copy_function
+
+    table, arrays = np.zeros((len(part.names), 3), dtype=np.int64), []
+    for i, name in enumerate(part.names):
+        array = np.ascontiguousarray(values[name])
         table[i] = [array.ctypes.data, array.shape[0], array.shape[1] if array.ndim == 2 else 1]
         arrays.append(array)
-    logp, copy = callbacks()
-    keep = tuple(one for (_, _, made), _, _ in rows for one in made)
-    return Native(logp, copy, table, tuple(arrays), keep, density.size)
+    return Native(part.density, copy_function(), table, (*arrays, *part.keep), density.size)
 
 
 def _agrees(made: Native, density: Density, mode: Mode) -> bool:
@@ -180,7 +160,5 @@ def _agrees(made: Native, density: Density, mode: Mode) -> bool:
     if not np.isfinite(want):
         return True
     d_w = d_u @ mode.spread
-    return bool(
-        abs(value - want) <= 1e-8 * abs(want)
-        and np.abs(gradient - d_w).max() <= 1e-6 * (1 + np.abs(d_w).max())
-    )
+    near = np.abs(gradient - d_w).max() <= 1e-6 * (1 + np.abs(d_w).max())
+    return bool(near and abs(value - want) <= 1e-8 * abs(want))

@@ -67,24 +67,9 @@ def category_curves(
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 2:
         raise SpecError(f"points = {points!r} draw no curve", hint="Ask for at least 2, better 121.")
     block = categorical_block(result, construct)
-    family = result.model.families[construct]
-    p = thinned(result, DRAWS)
-    weight, location, spread = population(result.data, p)
-    centre = location[..., block.factor] @ weight
-    between = ((location[..., block.factor] - centre[:, None]) ** 2) @ weight
-    sd = np.sqrt(between + spread[:, block.factor] ** 2)
     theta = np.linspace(-REACH, REACH, points)
-    table = np.stack(
-        [
-            np.exp(family.log_prob(centre[s] + sd[s] * theta, local(result.data, block, at(p, s)), Numpy))
-            for s in range(len(sd))
-        ],
-        axis=-1,
-    )
+    table = _tables(result, block, theta)
     items = block.construct.items
-    table = np.take_along_axis(table, asked_order(result.survey, items)[:, :, None, None], axis=1)
-    # Categories that an item does not have, where others of its construct have them.
-    table[np.arange(block.n_categories) >= block.sizes[:, None]] = np.nan
     lower, upper = bounds(table, interval)
     values = np.stack([lower, table.mean(axis=-1), upper], axis=-1)
     return xr.Dataset(
@@ -97,6 +82,28 @@ def category_curves(
         },
         {"construct": construct, "labels": category_labels(result, block)},
     )
+
+
+def _tables(result: Result, block: Block, theta: np.ndarray) -> np.ndarray:
+    """Probabilities (item, category as asked, theta, draw); theta in sds of the construct over the persons."""
+    family = result.model.families[block.name]
+    p = thinned(result, DRAWS)
+    weight, location, spread = population(result.data, p)
+    centre = location[..., block.factor] @ weight
+    between = ((location[..., block.factor] - centre[:, None]) ** 2) @ weight
+    sd = np.sqrt(between + spread[:, block.factor] ** 2)
+    table = np.stack(
+        [
+            np.exp(family.log_prob(centre[s] + sd[s] * theta, local(result.data, block, at(p, s)), Numpy))
+            for s in range(len(sd))
+        ],
+        axis=-1,
+    )
+    order = asked_order(result.survey, block.construct.items)
+    table = np.take_along_axis(table, order[:, :, None, None], axis=1)
+    # Categories that an item does not have, where others of its construct have them.
+    table[np.arange(block.n_categories) >= block.sizes[:, None]] = np.nan
+    return table
 
 
 def categorical_block(result: Result, construct: str) -> Block:

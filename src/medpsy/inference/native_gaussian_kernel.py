@@ -1,0 +1,162 @@
+"""The log-density of a Gaussian model from sufficient statistics, as one C function.
+
+The steps are those of `medpsy.engines.gaussian_compiled`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import carray
+
+from medpsy.inference.native_kernel import (
+    COMMON,
+    back,
+    cells,
+    density_function,
+    floats,
+    front,
+    integers,
+    verdict,
+)
+from medpsy.jit import jit
+
+#: Arrays of the table, in order; `medpsy.inference.native_gaussian` fills it. ``rows`` has for every variable
+#: its node and the places of loading, intercept and residual sd among the flat values (-1: one, none, none);
+#: ``patterns`` persons, first column, number of columns, and where the cross-products start.
+TABLE = (*COMMON, "rows", "patterns", "columns", "yy", "yw", "ww")
+
+
+@jit
+def invert(s, inverse):
+    """Inverse of a positive definite matrix, and the log-determinant; NaN if it is not one."""
+    n = s.shape[0]
+    low, half = np.zeros((n, n)), np.zeros((n, n))
+    log_det = 0.0
+    for j in range(n):
+        pivot = s[j, j]
+        for k in range(j):
+            pivot -= low[j, k] * low[j, k]
+        if not pivot > 0.0:
+            return np.nan
+        low[j, j] = math.sqrt(pivot)
+        log_det += math.log(pivot)
+        for i in range(j + 1, n):
+            x = s[i, j]
+            for k in range(j):
+                x -= low[i, k] * low[j, k]
+            low[i, j] = x / low[j, j]
+    for i in range(n):
+        half[i, i] = 1.0 / low[i, i]
+        for j in range(i):
+            x = 0.0
+            for k in range(j, i):
+                x -= low[i, k] * half[k, j]
+            half[i, j] = x / low[i, i]
+    for i in range(n):
+        for j in range(i + 1):
+            x = 0.0
+            for k in range(i, n):
+                x += half[k, i] * half[k, j]
+            inverse[i, j] = x
+            inverse[j, i] = x
+    return log_det
+
+
+@jit
+def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_mean, d_covariance):
+    """Log-likelihood of the persons with one pattern of missing values; adds to both gradients."""
+    n, first, v, at_yy, at_yw, at_ww = pattern[0], pattern[1], pattern[2], pattern[3], pattern[4], pattern[5]
+    c = mean.shape[1]
+    own = columns[first : first + v]
+    yy = yy_all[at_yy : at_yy + v * v].reshape((v, v))
+    yw = yw_all[at_yw : at_yw + v * c].reshape((v, c))
+    ww = ww_all[at_ww : at_ww + c * c].reshape((c, c))
+    s, part = np.empty((v, v)), np.empty((v, c))
+    for i in range(v):
+        for j in range(v):
+            s[i, j] = covariance[own[i], own[j]]
+        for j in range(c):
+            part[i, j] = mean[own[i], j]
+    inverse = np.empty((v, v))
+    log_det = invert(s, inverse)
+    cross = yw @ part.T
+    solved = inverse @ (yy - cross - cross.T + part @ ww @ part.T)
+    trace = 0.0
+    for i in range(v):
+        trace += solved[i, i]
+    d_s = solved @ inverse
+    d_part = inverse @ (yw - part @ ww)
+    for i in range(v):
+        for j in range(v):
+            d_covariance[own[i], own[j]] += 0.5 * (d_s[i, j] - n * inverse[i, j])
+        for j in range(c):
+            d_mean[own[i], j] += d_part[i, j]
+    return -0.5 * (n * (v * math.log(2.0 * math.pi) + log_det) + trace)
+
+
+@jit
+def log_density(t, w, gradient_w):
+    """Log-posterior at u = mode + spread w, and its gradient with respect to w."""
+    rows, patterns, columns = cells(t, 18), cells(t, 19), integers(t, 20)
+    yy, yw, ww = floats(t, 21), floats(t, 22), floats(t, 23)
+    total, gradient, flat, a, g, d, z = front(t, w)
+    n, v, c = d.size, rows.shape[0], g.shape[1]
+    scaled = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            scaled[i, j] = d[i] * z[i, j]
+    node_mean, chol = a @ g, a @ scaled
+    mean, spread = np.empty((v, c)), np.empty((v, n))
+    for i in range(v):
+        loading = flat[rows[i, 1]] if rows[i, 1] >= 0 else 1.0
+        for j in range(c):
+            mean[i, j] = loading * node_mean[rows[i, 0], j]
+        for j in range(n):
+            spread[i, j] = loading * chol[rows[i, 0], j]
+        if rows[i, 2] >= 0:
+            mean[i, 0] += flat[rows[i, 2]]
+    covariance = spread @ spread.T
+    for i in range(v):
+        if rows[i, 3] >= 0:
+            covariance[i, i] += flat[rows[i, 3]] ** 2
+    d_mean, d_covariance = np.zeros((v, c)), np.zeros((v, v))
+    for k in range(patterns.shape[0]):
+        total += pattern_term(patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance)
+    d_spread = 2.0 * (d_covariance @ spread)
+    d_node, d_chol, d_flat = np.zeros((n, c)), np.zeros((n, n)), np.zeros(flat.size)
+    for i in range(v):
+        node, place = rows[i, 0], rows[i, 1]
+        loading = flat[place] if place >= 0 else 1.0
+        d_loading = 0.0
+        for j in range(c):
+            d_node[node, j] += loading * d_mean[i, j]
+            d_loading += d_mean[i, j] * node_mean[node, j]
+        for j in range(n):
+            d_loading += d_spread[i, j] * chol[node, j]
+        for j in range(node + 1):
+            d_chol[node, j] += loading * d_spread[i, j]
+        if place >= 0:
+            d_flat[place] += d_loading
+        if rows[i, 2] >= 0:
+            d_flat[rows[i, 2]] += d_mean[i, 0]
+        if rows[i, 3] >= 0:
+            d_flat[rows[i, 3]] += 2.0 * d_covariance[i, i] * flat[rows[i, 3]]
+    back(t, flat, d_flat, a, g, d, z, d_node, d_chol, gradient, gradient_w)
+    return total
+
+
+def _density(size, w_, gradient_, value_, user_):
+    t = carray(user_, (24, 3), np.int64)
+    w, gradient, value = carray(w_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
+    value[0] = log_density(t, w, gradient)
+    return verdict(value[0], gradient)
+
+
+@cache
+def density() -> Any:
+    """The C function that nutpie calls."""
+    return density_function(_density)
