@@ -81,7 +81,7 @@ def test_every_model_of_the_catalogue_is_fine(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(files)
     assert all(f"{file}: fine (" in line for file, line in zip(files, lines, strict=True))
-    assert "3 constructs, 26 items, 136 parameters" in next(line for line in lines if "mission" in line)
+    assert "3 constructs, 26 items, 136 parameters" in next(line for line in lines if "/mission.toml" in line)
 
 
 def test_check_reads_no_answers_and_loads_nothing_slow(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_a_binary_outcome_is_integrated_right() -> None:
 
 
 def test_engines_are_asked_in_order_and_say_why() -> None:
-    assert list(engines()) == ["gaussian", "quadrature", "conditional"]
+    assert list(engines()) == ["gaussian", "quadrature", "conditional", "bifactor", "crossed"]
     four = bound(measured("x", "m", "y", "v"), survey())
     engine, verdicts = choose(four)
     assert engine is CONDITIONAL

@@ -169,7 +169,7 @@ def test_a_category_that_nobody_used_is_kept() -> None:
     wide = relabelled(answers, (0, 1, 2, 3, 4))
     narrow_data, data = bound(TEXT, answers), bound(TEXT, wide)
     assert [b.n_categories for b in data.blocks] == [5, 5, 5]
-    assert data.blocks[0].labels == ("0", "1", "2", "3", "4")
+    assert set(data.blocks[0].labels) == {("0", "1", "2", "3", "4")}
     p = values_at(narrow_data, 4)
     space = {k: v for k, v in p.items() if not k.startswith("category_prob")}
     errors = []

@@ -140,8 +140,8 @@ def test_posterior_means_and_sds_are_those_of_maximum_likelihood(peer: Peer, sha
         np.testing.assert_allclose(spread / error, 1.0, atol=0.15)
 
 
-# Not the two tests of four and five items: their slopes are so uncertain that averaging over them pulls scores
-# in. Scores at the peer's own estimates are compared where scores are tested.
+# Not the two tests of four and five items: their slopes are so uncertain that averaging over them pulls
+# scores in. Scores at the peer's own estimates are compared where scores are tested.
 @pytest.mark.parametrize("peer", PEERS[2:], ids=lambda peer: peer.entry)
 def test_scores_averaged_over_the_posterior_are_the_peer_s(peer: Peer, shared: Path) -> None:
     eap = reference(shared, peer.dataset, peer.entry)["eap"]

@@ -82,7 +82,7 @@ def test_page_is_well_formed_with_landmarks_and_one_heading(html: str) -> None:
     ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
     assert skip["href"] == "#content"
     assert {str(attrs["href"])[1:] for attrs in page.all("a")} <= ids
-    assert len(page.all("section")) == 9
+    assert len(page.all("section")) == 10
 
 
 def test_identifiers_are_unique_on_the_page(html: str) -> None:

@@ -54,7 +54,8 @@ def test_every_prior_fits_its_parameter(name: str, family: str) -> None:
     spec = ModelSpec((Construct("x", ("x1", "x2", "x3"), family),), priors=(("preset", name),))
     for row in compose(spec).table:
         if row.free and row.prior is not None:
-            assert row.prior.support == row.support or (row.support, row.prior.support) == ("real", "positive")
+            both = (row.support, row.prior.support)
+            assert both[0] == both[1] or both == ("real", "positive")
     for text in PRESETS[name].priors.values():
         assert str(parse_prior(text)) == text
 

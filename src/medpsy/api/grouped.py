@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from medpsy.result import Result
+from medpsy.api.verbs import Verbs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,23 +13,10 @@ if TYPE_CHECKING:
     from medpsy.api.dif import Dif
     from medpsy.api.fits import Fit
     from medpsy.api.invariance import Invariance
-    from medpsy.api.mark import Mark
 
 
-class Grouped:
+class Grouped(Verbs):
     """Verbs of :class:`medpsy.Fit` about groups."""
-
-    result: Result
-
-    if TYPE_CHECKING:
-
-        @property
-        def mark(self) -> Mark:
-            """What every table and figure carries."""
-
-        @property
-        def interval(self) -> float:
-            """Posterior mass of intervals."""
 
     @property
     def groups(self) -> tuple[str, ...]:

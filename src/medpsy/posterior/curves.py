@@ -85,7 +85,7 @@ def category_curves(
 
 
 def _tables(result: Result, block: Block, theta: np.ndarray) -> np.ndarray:
-    """Probabilities (item, category as asked, theta, draw); theta in sds of the construct over the persons."""
+    """Probabilities (item, category as asked, theta, draw), theta in sds over the persons."""
     family = result.model.families[block.name]
     p = thinned(result, DRAWS)
     weight, location, spread = population(result.data, p)

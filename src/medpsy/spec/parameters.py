@@ -32,8 +32,8 @@ class ParameterRow:
     note : str
         Why it is fixed, how it is derived.
     support : str
-        Where the parameter lives: ``"real"``, ``"positive"``, ``"unit"``, ``"simplex"``, ``"correlation"``. Taken from
-        the default prior unless given; it stays when the prior is replaced.
+        Where the parameter lives: ``"real"``, ``"positive"``, ``"unit"``, ``"simplex"``, ``"correlation"``.
+        Taken from the default prior unless given; it stays when the prior is replaced.
     """
 
     section: str
