@@ -149,6 +149,9 @@ def answer_products(codes, start, factor, prob, sizes, nodes, lo, hi, tilt, sums
     shift = 0.0
     for d in range(3):
         a, b = lo[d], hi[d]
+        if sizes[d] == 1:
+            sums[d, a] = 1.0
+            continue
         t = tilt[d]
         # exp(t * node) over equally spaced nodes grows by a constant ratio; 1 at the larger end.
         ratio = math.exp(-abs(t) * (nodes[d, a + 1] - nodes[d, a])) if b - a > 1 else 1.0
@@ -176,7 +179,8 @@ def answer_products(codes, start, factor, prob, sizes, nodes, lo, hi, tilt, sums
             if used % 8 == 0:  # before many small probabilities underflow
                 shift += rescale(product)
     for d in range(3):
-        shift += rescale(sums[d, lo[d] : hi[d]])
+        if sizes[d] > 1:
+            shift += rescale(sums[d, lo[d] : hi[d]])
     return shift
 
 

@@ -123,7 +123,7 @@ def _sampled(
 
     def without(other: ModelData) -> np.ndarray:
         left = refined(Density(other, opened(other, engine, nodes)), mode, 1.0)
-        return sample(left, mode, draws=300, tune=60, chains=1, seed=seed, cores=1, progress=False).u[0]
+        return sample(left, mode, draws=200, tune=50, chains=1, seed=seed, cores=1, progress=False).u[0]
 
     return _finish(density, result, without, cores, log)
 
