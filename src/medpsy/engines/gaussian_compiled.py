@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medpsy.bind import ModelData
-from medpsy.engines.gaussian import ENGINE, loading_cells, loading_matrix, moments, patterns, values
+from medpsy.engines.gaussian import loading_cells, loading_matrix, moments, patterns, values
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
 
@@ -21,12 +21,14 @@ class SufficientStatistics:
         self.data = data
         y = values(data)
         self.patterns = []
+        self._answers = []
         for persons, columns in patterns(data):
             if columns.size:
                 answers, design = y[persons][:, columns], data.design[persons]
                 self.patterns.append(
                     (len(persons), columns, answers.T @ answers, answers.T @ design, design.T @ design)
                 )
+                self._answers.append((persons, columns, answers, design))
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
@@ -84,4 +86,11 @@ class SufficientStatistics:
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
-        return ENGINE.log_likelihood(self.data, p, Numpy)
+        mean, covariance = moments(self.data, p, Numpy)
+        out = np.zeros(self.data.n_person)
+        for persons, columns, answers, design in self._answers:
+            inverse = np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(columns, columns)]))
+            white = (answers - design @ mean[columns].T) @ inverse.T
+            constant = np.log(np.diag(inverse)).sum() - 0.5 * columns.size * np.log(2 * np.pi)
+            out[persons] = constant - 0.5 * np.einsum("ij,ij->i", white, white)
+        return out

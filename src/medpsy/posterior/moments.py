@@ -1,0 +1,203 @@
+"""Means and covariances of Gaussian models: what was observed, what each draw implies, and how far off.
+
+Everything is given the covariates: moments are those of the residuals of the regression on them, and the
+unrestricted model has a regression of its own for every variable. Units are those of the fit (z-scored);
+discrepancies do not depend on units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medpsy.bind import ModelData
+from medpsy.engines.gaussian import ENGINE, moments, values
+from medpsy.errors import DataError, SpecError
+from medpsy.ops import Numpy
+from medpsy.posterior.by_group import views
+from medpsy.posterior.draws import at, thinned
+from medpsy.posterior.loo import MARGINAL, level
+from medpsy.result import Result
+
+INSTEAD = "Use item_fit(), local_dependence(), score_distribution() and compare(), which are for such answers."
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The unrestricted model of one group: regressions on the design, and residual covariances.
+
+    Parameters
+    ----------
+    group : str
+        Empty for a model without groups.
+    names : tuple of str
+        Items, then explained variables.
+    y : ndarray, shape (person, variable)
+    design : ndarray, shape (person, column)
+        A one, then the covariates, without what repeats others.
+    keep : ndarray of int, shape (column,)
+        Which columns of the whole design these are.
+    coefficient : ndarray, shape (variable, column)
+        Least squares.
+    covariance : ndarray, shape (variable, variable)
+        Of the residuals, divided by the number of persons.
+    """
+
+    group: str
+    names: tuple[str, ...]
+    y: np.ndarray
+    design: np.ndarray
+    keep: np.ndarray
+    coefficient: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Persons."""
+        return len(self.y)
+
+    @property
+    def columns(self) -> int:
+        """Columns of the design."""
+        return self.design.shape[1]
+
+    @property
+    def p(self) -> int:
+        """Moments: covariances and regression coefficients."""
+        v = len(self.names)
+        return v * (v + 1) // 2 + v * self.columns
+
+    def discrepancy(self, mean: np.ndarray, covariance: np.ndarray) -> float:
+        """2 (ell of the unrestricted model - ell) at C (variable, column of the design) and S."""
+        off = self.coefficient - mean
+        cross = self.covariance + off @ (self.design.T @ self.design / self.n) @ off.T
+        log_ratio = np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(self.covariance)[1]
+        return float(self.n * (log_ratio + np.trace(np.linalg.solve(covariance, cross)) - len(self.names)))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One group: the sample, and at every draw the implied covariances and the discrepancy.
+
+    Parameters
+    ----------
+    sample : Sample
+    implied : ndarray, shape (draw, variable, variable)
+    d : ndarray, shape (draw,)
+    """
+
+    sample: Sample
+    implied: np.ndarray
+    d: np.ndarray
+
+
+def compared(result: Result, draws: int) -> list[Compared]:
+    """Return every group of a Gaussian model (one where there are none) at ``draws`` posterior draws.
+
+    Raises
+    ------
+    SpecError
+        The model is none of a covariance matrix (see :func:`check`), an impossible number of draws.
+    DataError
+        Missing values, or too few persons for an unrestricted covariance matrix.
+    """
+    check(result)
+    parts = views(result) or {"": result}
+    samples = {group: sample(part.data, group) for group, part in parts.items()}
+    return [_at_draws(part, samples[group], draws) for group, part in parts.items()]
+
+
+def _at_draws(result: Result, own: Sample, draws: int) -> Compared:
+    p = thinned(result, draws)
+    implied, d = [], []
+    for s in range(len(next(iter(p.values())))):
+        mean, covariance = moments(result.data, at(p, s), Numpy)
+        # A column that repeats others would leave the unrestricted regression open: its part goes to them.
+        mean = _onto(result.data.design, own, mean)
+        implied.append(covariance)
+        d.append(own.discrepancy(mean, covariance))
+    return Compared(own, np.stack(implied), np.array(d))
+
+
+def _onto(design: np.ndarray, own: Sample, mean: np.ndarray) -> np.ndarray:
+    """Coefficients on the columns that were kept, with the same expected values."""
+    if own.columns == design.shape[1]:
+        return mean
+    return np.asarray(np.linalg.lstsq(own.design, design @ mean.T, rcond=None)[0].T)
+
+
+def check(result: Result) -> None:
+    """Refuse models that are none of one mean vector and one covariance matrix a group, given covariates.
+
+    Raises
+    ------
+    SpecError
+    """
+    data = result.data
+    part = data.groups.parts[0] if data.groups is not None else data
+    verdict = ENGINE.accepts(part)
+    if not verdict.accepted:
+        raise SpecError(
+            f"fit indices of covariance matrices are not for this model: {verdict.reason}", hint=INSTEAD
+        )
+    if level(result) != MARGINAL:
+        raise SpecError(
+            "the scores of the persons were sampled, so that this fit has no likelihood of covariances",
+            hint="Fit with engine='auto', which integrates the scores out.",
+        )
+    if part.cells is not None or part.layout.moderated.size:
+        raise SpecError(
+            "the paths of constructs change with a variable: the persons share no covariance matrix",
+            hint="Compare with the model without these products: fit.compare(other).",
+        )
+    for column in part.layout.columns:
+        inside = [name for name in column.factors if name in part.layout.nodes]
+        if inside:
+            raise SpecError(
+                f"'{column.name}' is a product with the explained variable '{inside[0]}': given the "
+                "covariates, the variables have no normal distribution to compare with",
+                hint="Compare with the model without the product: fit.compare(other).",
+            )
+
+
+def sample(data: ModelData, group: str = "") -> Sample:
+    """The unrestricted model of the persons of ``data``.
+
+    Raises
+    ------
+    DataError
+        Missing values, or too few persons.
+    """
+    y = values(data)
+    explained = [n for n, held in zip(data.layout.nodes, data.layout.latent, strict=True) if not held]
+    names = (*(item for block in data.blocks for item in block.construct.items), *explained)
+    where = f" in group '{group}'" if group else ""
+    gaps = np.isnan(y)
+    if gaps.any():
+        most = names[int(gaps.sum(axis=0).argmax())]
+        raise DataError(
+            f"{int(gaps.any(axis=1).sum())} of {len(y)} persons{where} have a missing value (most on "
+            f"'{most}'): the covariance matrix that the model is compared with needs complete answers",
+            hint="Fit the complete persons: medpsy.screen(survey, require=[...]) counts those who leave.",
+        )
+    keep = _independent(data.design)
+    design = data.design[:, keep]
+    coefficient = np.linalg.lstsq(design, y, rcond=None)[0].T
+    residual = y - design @ coefficient.T
+    covariance = residual.T @ residual / len(y)
+    if len(y) <= len(names) + len(keep) or np.linalg.eigvalsh(covariance)[0] < 1e-10:
+        raise DataError(
+            f"{len(y)} persons{where} give no covariance matrix of {len(names)} variables that can be inverted",
+            hint="A variable follows from others (a sum beside its items?), or there are too few persons.",
+        )
+    return Sample(group, names, y, design, keep, coefficient, covariance)
+
+
+def _independent(design: np.ndarray) -> np.ndarray:
+    """Columns that do not follow from those before them (within a group an indicator may be constant)."""
+    keep: list[int] = []
+    for c in range(design.shape[1]):
+        if np.linalg.matrix_rank(design[:, [*keep, c]]) == len(keep) + 1:
+            keep.append(c)
+    return np.array(keep)
