@@ -1,4 +1,4 @@
-"""Draw the picture of every response family: ``python docs/families/draw.py``, or names of families behind it.
+"""Draw the picture of every response family: ``python docs/families/draw.py``, or only of those named.
 
 A picture shows items of the family's own model file (``models/family-*.toml``) at the values it simulates
 with. The drawn curves are kept inside the file, so that a picture that no longer shows its family is noticed.
@@ -91,9 +91,9 @@ def _title(family: ResponseFamily, p: dict[str, np.ndarray], item: int) -> str:
     for name in (name for name in SHOWN if name in values):
         own = np.atleast_1d(values[name][item if len(values[name]) > 1 else 0])
         if len(own) == 1 or name == "score":
-            numbers = ", ".join(f"{value:.3g}" for value in own).replace("-", "\N{MINUS SIGN}")
+            numbers = ", ".join(f"{value:g}" for value in own.round(2) + 0.0)
             texts.append(f"{name.replace('_', ' ')} {numbers}")
-    return ", ".join(texts)
+    return ", ".join(texts).replace("-", "\N{MINUS SIGN}")
 
 
 def held(shown: Drawn) -> dict[str, Any]:
@@ -139,14 +139,15 @@ def _numbers(axes: Axes, mean: np.ndarray, sd: np.ndarray) -> None:
 
 def _two_answers(shown: Drawn) -> Figure:
     """Draw the probability of the second answer, all items in one panel."""
-    figure, panels = sheet([(shown.construct, ("",))], columns=1, height=2.0)
-    (axes,) = panels.values()
     names = [f"{item}: {title}" for item, title in zip(shown.items, shown.titles, strict=True)]
+    columns, high = style.legend_shape(names, style.WIDTH - 0.6, style.TINY)
+    figure, panels = sheet([(shown.construct, ("",))], top=high, columns=1, height=2.0)
+    (axes,) = panels.values()
     for curve, colour, name in zip(shown.curves[:, 1], style.CYCLE, names, strict=False):
         axes.plot(SCORES, curve, color=colour, linewidth=1.4, label=name)
     axes.set(xlim=(-3, 3), xticks=range(-3, 4), ylim=(0, 1), yticks=(0, 0.25, 0.5, 0.75, 1))
     axes.grid(color=style.PALE, linewidth=0.4)
-    axes.legend(loc="lower right", fontsize=style.TINY, frameon=True, edgecolor="none", framealpha=0.9)
+    figure.legend(loc="upper center", fontsize=style.TINY, ncols=columns, borderaxespad=0.1)
     x = f"{shown.construct} (standard deviations)"
     label_axes(figure, x=x, y=f"probability of '{shown.labels[1]}'")
     return figure

@@ -223,6 +223,7 @@ def _provenance(
         "sampler": {"name": sampler or posterior.method}
         | {k: v for k, v in options.items() if k != "progress"}
         | {"chains": kept[0], "draws": kept[1]},
+        "note": posterior.note,
         "log": posterior.log,
         "numerics": posterior.numerics,
         "seconds": {k: round(v, 3) for k, v in posterior.seconds.items()},

@@ -86,7 +86,8 @@ class Fit(FitChecks, Measured, Mediated, Grouped):
     @cached_property
     def mark(self) -> Mark:
         """What every table and figure carries."""
-        return Mark(self.trusted, tuple(self.gate.reasons), self.survey.simulated)
+        notes = [note for note in (self.survey.simulated, self.provenance.get("note", "")) if note]
+        return Mark(self.trusted, tuple(self.gate.reasons), "; ".join(notes))
 
     @property
     def interval(self) -> float:

@@ -78,9 +78,11 @@ def _how(fit: Fit) -> str:
     where = fit.provenance
     seconds = sum(where["seconds"].values())
     sampler = where["sampler"]
+    note = where.get("note", "")
     return (
         f"Sampled {sampler['chains']} x {sampler['draws']} draws in {seconds:.0f} s (engine "
         f"{where['engine']['name']}, {where['route']['name']} route, seed {sampler['seed']})"
+        + (f"\nNote: {note}" if note else "")
     )
 
 

@@ -57,6 +57,8 @@ class Posterior:
     #: Person -> (elpd, Pareto k) where leaving that person out took more than importance sampling.
     matched: dict[int, tuple[float, float]] = field(default_factory=dict)
     method: str = "nutpie (NUTS)"
+    #: What every output has to say about these draws; empty for an ordinary run.
+    note: str = ""
 
 
 def run(
@@ -149,6 +151,7 @@ def _resampled(
     return Posterior(
         values, {}, None if terms is None else terms.reshape(*shape, -1), found.log_prior.reshape(shape), log,
         numerics=numerics, method="importance resampling at the mode",
+        note=f"posterior by importance resampling at the mode (Pareto k {found.k:.2f})",
     )  # fmt: skip
 
 
@@ -248,7 +251,7 @@ def _finish(density: Density, draws: Draws, without: Sampler, cores: int, log: l
         pooled = terms.reshape(len(flat), -1)
         matched = repair(density, flat, prior.ravel(), pooled, without, cores, log)
     numerics = _numerics(density, draws.more["error"], log)
-    return Posterior(values, draws.stats, terms, prior, log, {}, numerics, matched)
+    return Posterior(values, draws.stats, terms, prior, log, {}, numerics, matched, note=draws.interrupted)
 
 
 def _numerics(density: Density, errors: np.ndarray, log: list[str]) -> dict[str, Any]:

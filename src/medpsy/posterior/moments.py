@@ -36,8 +36,6 @@ class Sample:
     y : ndarray, shape (person, variable)
     design : ndarray, shape (person, column)
         A one, then the covariates, without what repeats others.
-    keep : ndarray of int, shape (column,)
-        Which columns of the whole design these are.
     coefficient : ndarray, shape (variable, column)
         Least squares.
     covariance : ndarray, shape (variable, variable)
@@ -48,7 +46,6 @@ class Sample:
     names: tuple[str, ...]
     y: np.ndarray
     design: np.ndarray
-    keep: np.ndarray
     coefficient: np.ndarray
     covariance: np.ndarray
 
@@ -191,7 +188,7 @@ def sample(data: ModelData, group: str = "") -> Sample:
             f"{len(y)} persons{where} give no covariance matrix of {len(names)} variables that can be inverted",
             hint="A variable follows from others (a sum beside its items?), or there are too few persons.",
         )
-    return Sample(group, names, y, design, keep, coefficient, covariance)
+    return Sample(group, names, y, design, coefficient, covariance)
 
 
 def _independent(design: np.ndarray) -> np.ndarray:
