@@ -114,3 +114,9 @@ def test_a_terminal_is_told_that_kernels_are_compiled(monkeypatch: pytest.Monkey
     with announced():
         numba.njit(lambda x: x + 2)(1)
     assert plain.getvalue() == ""
+
+
+def test_whatever_is_compiled_lies_where_the_hash_looks() -> None:
+    for path in (SRC / "medpsy").rglob("*.py"):
+        if "\n@jit\n" in path.read_text(encoding="utf-8"):
+            assert "kernel" in str(path.relative_to(SRC))

@@ -73,17 +73,31 @@ def test_the_deposit_itself_reads_alike_and_names_what_is_left_out(students: Sur
 
 
 def test_every_example_has_its_card_and_licence() -> None:
-    assert example_names() == ("students",)
+    said = {"holzinger_swineford": "facts printed in", "students": "Permission is hereby granted"}
+    assert example_names() == tuple(said)
     for name in example_names():
         folder = example_path(name)
         card = (folder / "CARD.md").read_text(encoding="utf-8")
-        assert "Permission is hereby granted" in (folder / "LICENSE").read_text(encoding="utf-8")
+        assert said[name] in (folder / "LICENSE").read_text(encoding="utf-8")
         assert "licence" in card
-        assert "phq9" in card
+        assert ("phq9" if name == "students" else "Monographs, 48") in card
+
+
+def test_the_pupils_are_those_of_the_reference_data(shared: Path) -> None:
+    pupils = load_example("holzinger_swineford")
+    rows = records(shared / "data" / "holzinger_swineford" / "holzinger_swineford.csv")
+    assert pupils.person.tolist() == [row["id"] for row in rows]
+    for name in (*(f"x{j}" for j in range(1, 10)), "ageyr", "agemo", "grade"):
+        values = [float(row[name] or "nan") for row in rows]
+        np.testing.assert_array_equal(pupils.variables[name], values)
+    for name in ("school", "sex"):
+        levels = pupils.variable(name).levels
+        assert [levels[code] for code in pupils.variables[name]] == [row[name] for row in rows]
+    assert [event.rule for event in pupils.ledger] == ["read"]
 
 
 def test_an_unknown_example_is_named_with_the_nearest() -> None:
     with pytest.raises(DataError, match="there is no example 'student'\n  Did you mean 'students'"):
         load_example("student")
-    with pytest.raises(DataError, match="Known: students"):
+    with pytest.raises(DataError, match="Known: holzinger_swineford, students"):
         example_path("..")

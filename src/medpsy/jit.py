@@ -54,9 +54,8 @@ def folder() -> str:
     """
     package = Path(__file__).parent
     mark = hashlib.sha256()
-    for name in ("engines", "families", "inference"):
-        for path in sorted((package / name).rglob("*.py")):
-            mark.update(path.read_bytes())
+    for path in sorted(package.rglob("*kernel*/*.py")) + sorted(package.rglob("*kernel*.py")):
+        mark.update(path.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     owner = os.getuid() if hasattr(os, "getuid") else 0
     for base in (package / "__pycache__", home / "medpsy", Path(tempfile.gettempdir()) / f"medpsy-{owner}"):

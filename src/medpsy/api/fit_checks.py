@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -171,6 +172,80 @@ class FitChecks:
 
         mass = self.interval if interval is None else interval
         return self.mark.on_table(category_use(self.result, interval=mass, **self._made(draws, seed)))
+
+    def model_fit(
+        self,
+        *,
+        interval: float = 0.9,
+        kind: str = "hdi",
+        cuts: Mapping[str, float] | None = None,
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Return the fit of a Gaussian model: posterior predictive p, BRMSEA, BCFI and their kin, SRMR.
+
+        Parameters
+        ----------
+        interval, kind
+            Mass and kind of the intervals; 90 % highest density as is customary.
+        cuts : mapping of str to float, optional
+            Cuts of your own by name of the index: ``{"BRMSEA": 0.08}``.
+        draws, seed
+            Posterior draws, and the seed of replicated answers.
+
+        Returns
+        -------
+        DataFrame
+            measure, mean, sd, lower, upper, cut, passes, p_passes. See
+            :func:`medpsy.posterior.model_fit.model_fit`.
+
+        Raises
+        ------
+        SpecError
+            Ordinal items, for which such indices would be mislabelled; paths that differ between persons.
+        DataError
+            Missing values, or too few persons.
+        """
+        from medpsy.posterior.model_fit import model_fit
+
+        options: dict[str, Any] = {"interval": interval, "kind": kind, "draws": draws, "seed": seed}
+        return self.mark.on_table(model_fit(self.result, cuts=cuts, **options))
+
+    def residual_correlations(
+        self,
+        *,
+        interval: float | None = None,
+        relevant: float = 0.1,
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Return the correlations that a Gaussian model leaves over, pair by pair, largest first.
+
+        Parameters
+        ----------
+        interval : float, optional
+            Posterior mass of the highest-density intervals.
+        relevant : float
+            Residuals beyond this matter.
+        draws, seed
+            As in :meth:`model_fit`.
+
+        Returns
+        -------
+        DataFrame
+            item_1, item_2, observed, implied, residual, lower, upper, p_relevant, ppp. See
+            :func:`medpsy.posterior.model_fit.residual_correlations`.
+
+        Raises
+        ------
+        SpecError, DataError
+            As :meth:`model_fit`.
+        """
+        from medpsy.posterior.model_fit import residual_correlations
+
+        mass = self.interval if interval is None else interval
+        options: dict[str, Any] = {"relevant": relevant, "draws": draws, "seed": seed}
+        return self.mark.on_table(residual_correlations(self.result, interval=mass, **options))
 
     def prior_sensitivity(self) -> pd.DataFrame:
         """Return how far every parameter and effect moves when priors, or the data, are given more weight.

@@ -6,7 +6,7 @@ With many persons importance resampling around the mode is tried first.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,19 +83,24 @@ def run(
     log: list[str] = []
     with announced(progress):
         density, mode, fineness = prepared(data, engine, nodes, log)
-    found = time.perf_counter()
+    found, sampling = time.perf_counter(), 0.0
     for again in (True, True, False):
         posterior = _sampled(
             density, mode, engine, draws=draws, tune=tune, chains=chains, seed=seed, cores=cores,
             target_accept=target_accept, progress=progress, nodes=nodes, log=log,
         )  # fmt: skip
+        sampling += posterior.seconds["sampling"]
         off = posterior.numerics["largest error"]
         if off <= TOLERANCE or not again:
             break
         fineness *= 1.4
         log.append(f"grid refined and sampled again: log-likelihood off by {off:.3f} at a draw")
         density = refined(density, mode, fineness)
-    posterior.seconds = {"mode and curvature": found - started, "sampling": time.perf_counter() - found}
+    posterior.seconds = {
+        "mode and curvature": found - started,
+        "sampling": sampling,
+        "log-likelihood and leave-one-out": time.perf_counter() - found - sampling,
+    }
     return posterior
 
 
@@ -135,7 +140,9 @@ def _resampled(
 ) -> Posterior | None:
     """Importance resampling, where the Pareto k of the weights allows it."""
     each = draws or (DRAWS if density.data.n_person < VERY_MANY_PERSONS else DRAWS // 2)
+    begun = time.perf_counter()
     found = resample(density, mode, chains * each, seed)
+    seconds = time.perf_counter() - begun
     if isinstance(found, float):
         log.append(f"importance resampling at the mode refused: Pareto k {found:.2f}")
         return None
@@ -150,7 +157,7 @@ def _resampled(
     terms = found.log_likelihood
     return Posterior(
         values, {}, None if terms is None else terms.reshape(*shape, -1), found.log_prior.reshape(shape), log,
-        numerics=numerics, method="importance resampling at the mode",
+        {"sampling": seconds}, numerics, method="importance resampling at the mode",
         note=f"posterior by importance resampling at the mode (Pareto k {found.k:.2f})",
     )  # fmt: skip
 
@@ -172,16 +179,18 @@ def _climbed(
     def after(u: np.ndarray) -> dict[str, np.ndarray]:
         return _evaluated(density, u, chains, base)
 
+    seconds = 0.0
     for rung in rungs:
         result = sample(
             density, mode, draws=rung.draws, tune=rung.tune, chains=chains, seed=seed + rung.number,
             cores=cores, target_accept=rung.target_accept, progress=progress, after=after,
         )  # fmt: skip
+        seconds += result.seconds
         problem = result.interrupted or _problem(result, effective)
         log.append(f"NUTS with {rung}: {problem or 'chains agree'}")
         if result.interrupted or not problem:
             break
-    return result
+    return replace(result, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -251,7 +260,10 @@ def _finish(density: Density, draws: Draws, without: Sampler, cores: int, log: l
         pooled = terms.reshape(len(flat), -1)
         matched = repair(density, flat, prior.ravel(), pooled, without, cores, log)
     numerics = _numerics(density, draws.more["error"], log)
-    return Posterior(values, draws.stats, terms, prior, log, {}, numerics, matched, note=draws.interrupted)
+    seconds = {"sampling": draws.seconds}
+    return Posterior(
+        values, draws.stats, terms, prior, log, seconds, numerics, matched, note=draws.interrupted
+    )
 
 
 def _numerics(density: Density, errors: np.ndarray, log: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Either way the draws depend on the seed alone, not on the number of cores.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,13 +28,15 @@ class Draws:
     """Unconstrained draws, what the sampler said about them, and what was computed from them.
 
     ``u`` has shape (chain, draw, size); every entry of ``stats`` and ``more`` starts with (chain, draw).
-    ``interrupted`` says what an interruption left, or is empty.
+    ``interrupted`` says what an interruption left, or is empty; ``seconds`` is what sampling took, without
+    what was computed afterwards.
     """
 
     u: np.ndarray
     stats: dict[str, np.ndarray]
     more: dict[str, np.ndarray]
     interrupted: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,17 +99,19 @@ def sample(
     plan = Plan(draws, tune, target_accept)
     line = Line("sampling", chains * (draws + tune), progress)
     workers = min(cores, chains)
+    begun = time.perf_counter()
     try:
         made = _in_threads(density, mode, plan, chains, seed, workers, line)
         if made is None:
             made = _in_processes(density, mode, plan, chains, seed, workers, line)
     finally:
         line.close()
+    seconds = time.perf_counter() - begun
     pieces, stopped = made
     pieces, note = _kept(pieces, stopped, chains, draws)
     u = np.stack([mode.u + w @ mode.spread.T for w, _ in pieces])
     stats = {name: np.stack([piece[1][name] for piece in pieces]) for name in pieces[0][1]}
-    return Draws(u, stats, _computed(u, after, workers) if after else {}, note)
+    return Draws(u, stats, _computed(u, after, workers) if after else {}, note, seconds)
 
 
 def _in_threads(

@@ -59,7 +59,8 @@ def chosen_cuts(cuts: Any) -> dict[str, Cut]:
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         if not number or not 0 <= value <= 1:
             raise SpecError(
-                f"the cut {value!r} of '{name}' is no number between 0 and 1", hint="Usual ones: .95, .06, .08."
+                f"the cut {value!r} of '{name}' is no number between 0 and 1",
+                hint="Usual ones: .95, .06, .08.",
             )
         out[name] = Cut(float(value), CUTS[name].at_most, "yours")
     return out
@@ -76,7 +77,7 @@ def brmsea(d: Any, p_d: float, p: int, n: int, groups: int = 1) -> Any:
 
 
 def bgamma_hat(d: Any, p: int, n: int, variables: int) -> Any:
-    """Bayesian gamma-hat: share of the variables' common variation that the model reproduces; 1 is perfect."""
+    """Bayesian gamma-hat: misfit per person against the number of variables; 1 is perfect."""
     return variables / (variables + 2.0 * excess(d, p) / n)
 
 

@@ -240,8 +240,9 @@ def _notes(about: dict[str, object]) -> list[str]:
     notes = []
     if p - p_d <= 0:
         notes.append(
-            f"The effective number of parameters ({p_d:.1f}) is not below the {p:.0f} moments: BRMSEA, adjusted "
-            "gamma-hat and BTLI are not defined. The model fits by construction, or priors fight the answers."
+            f"The effective number of parameters ({p_d:.1f}) is not below the {p:.0f} moments: BRMSEA, "
+            "adjusted gamma-hat and BTLI are not defined. The model fits by construction, or the priors "
+            "fight the answers."
         )
     elif p - p_d < 2:
         notes.append(
@@ -250,7 +251,7 @@ def _notes(about: dict[str, object]) -> list[str]:
         )
     if n / groups < 1000:
         notes.append(
-            "With fewer than 1000 persons BRMSEA often rejects correct models of few degrees of freedom: prefer "
-            "gamma-hat and BCFI."
+            "In samples below 1000 persons BRMSEA wavers (Hoofs et al., 2018, doi:10.1177/0013164417709314): "
+            "rather go by gamma-hat and BCFI."
         )
     return notes

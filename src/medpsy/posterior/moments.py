@@ -20,7 +20,9 @@ from medpsy.posterior.draws import at, thinned
 from medpsy.posterior.loo import MARGINAL, level
 from medpsy.result import Result
 
-INSTEAD = "Use item_fit(), local_dependence(), score_distribution() and compare(), which are for such answers."
+INSTEAD = (
+    "Use item_fit(), local_dependence(), score_distribution() and compare(), which are for such answers."
+)
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def sample(data: ModelData, group: str = "") -> Sample:
     covariance = residual.T @ residual / len(y)
     if len(y) <= len(names) + len(keep) or np.linalg.eigvalsh(covariance)[0] < 1e-10:
         raise DataError(
-            f"{len(y)} persons{where} give no covariance matrix of {len(names)} variables that can be inverted",
+            f"{len(y)} persons{where} give no invertible covariance matrix of {len(names)} variables",
             hint="A variable follows from others (a sum beside its items?), or there are too few persons.",
         )
     return Sample(group, names, y, design, coefficient, covariance)

@@ -36,7 +36,8 @@ def load_example(name: str) -> Survey:
     Parameters
     ----------
     name : str
-        ``"students"``: 783 Mexican medical students, PHQ-9, GAD-7 and Epworth items.
+        ``"students"``: 783 Mexican medical students, PHQ-9, GAD-7 and Epworth items;
+        ``"holzinger_swineford"``: nine ability tests of 301 pupils, numbers instead of answer categories.
 
     Returns
     -------

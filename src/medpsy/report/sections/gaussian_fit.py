@@ -1,0 +1,105 @@
+"""Does a model of numbers reproduce their means and covariances?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from medpsy.engines.gaussian import ENGINE
+from medpsy.errors import MedpsyError
+from medpsy.posterior.model_fit import model_fit, residual_correlations
+from medpsy.report.blocks import Block, Bullets, Section, Text
+from medpsy.report.context import Context
+from medpsy.report.tables import table
+from medpsy.result import Result
+
+ORDER = 72
+#: Residual correlations that are printed.
+SHOWN = 15
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tables of this section, or why there are none."""
+
+    refused: str = ""
+    fit: pd.DataFrame = field(default_factory=pd.DataFrame)
+    residuals: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def gather(result: Result, interval: float) -> Part | None:
+    """Return indices and residual correlations of Gaussian models; nothing for others.
+
+    Indices keep their customary 90 % intervals, whatever ``interval`` is.
+    """
+    groups = result.data.groups
+    if not ENGINE.accepts(groups.parts[0] if groups is not None else result.data).accepted:
+        return None
+    try:
+        return Part(fit=model_fit(result), residuals=residual_correlations(result, interval=interval))
+    except MedpsyError as error:
+        return Part(refused=f"Not computed: {error.message}. {error.hint}".strip())
+
+
+def build(context: Context) -> Section | None:
+    """Return the verdict, the table of indices and the largest residual correlations."""
+    part: Part | None = context.parts.get("gaussian_fit")
+    if part is None:
+        return None
+    blocks: list[Block]
+    if part.refused:
+        blocks = [Text([part.refused])]
+    else:
+        blocks = [Text([_verdict(part.fit)]), _indices(part.fit)]
+        if part.fit.attrs["notes"]:
+            blocks.append(Bullets(list(part.fit.attrs["notes"])))
+        blocks.append(_residuals(context, part.residuals))
+    return Section("Fit of the model", "fit-of-the-model", blocks)
+
+
+def _verdict(fit: pd.DataFrame) -> str:
+    rows, about = fit.set_index("measure"), fit.attrs
+    ppp, d = rows.loc["PPP", "mean"], rows.loc["D", "mean"]
+    free = about["moments"] - about["p_d"]
+    return (
+        f"Answers made by the model lie at least as far from it as the real ones in {100 * ppp:.1f} % of the "
+        f"draws (posterior predictive p; near 0: the model does not reproduce means and covariances). "
+        f"{about['n']} persons, {about['moments']} moments, {about['p_d']:.1f} effective parameters; "
+        f"discrepancy less parameters {d - about['p_d']:.1f} on {free:.1f} degrees of freedom."
+    )
+
+
+def _indices(fit: pd.DataFrame) -> Block:
+    rows = fit[~fit["measure"].isin(["D", "PPP"])].copy()
+    signs = {"at most": "\N{LESS-THAN OR EQUAL TO}", "at least": "\N{GREATER-THAN OR EQUAL TO}"}
+    rows["rule"] = [f"{signs[side]} {cut:g}" for side, cut in zip(rows["passes"], rows["cut"], strict=True)]
+    columns = {
+        "measure": ("Index", "text"), "mean": ("Mean", "three"), "sd": ("SD", "three"),
+        "lower": ("Lower", "three"), "upper": ("Upper", "three"), "rule": ("Usual cut", "text"),
+        "p_passes": ("P(passes)", "probability"),
+    }  # fmt: skip
+    notes = [
+        "Indices are posteriors of their own (Garnier-Villarreal & Jorgensen, 2020, doi:10.1037/met0000224), "
+        "against independent variables where they compare. Cuts are conventions (Hu & Bentler, 1999, "
+        "doi:10.1080/10705519909540118), no tests; P(passes) is their posterior probability."
+    ]
+    mass = f"{100 * fit.attrs['interval']:g} %"
+    return table(f"Fit indices with {mass} highest-density intervals.", rows, columns, notes=notes)
+
+
+def _residuals(context: Context, residuals: pd.DataFrame) -> Block:
+    columns = {
+        "group": ("Group", "text"), "item_1": ("Item", "text"), "item_2": ("with", "text"),
+        "observed": ("Observed r", "two"), "implied": ("Implied r", "two"), "residual": ("Residual", "two"),
+        "lower": ("Lower", "two"), "upper": ("Upper", "two"), "p_relevant": ("P(beyond .10)", "probability"),
+        "ppp": ("PPP", "probability"),
+    }  # fmt: skip
+    worst = residuals.head(SHOWN)
+    marked = [at for at, share in enumerate(worst["p_relevant"]) if share > 0.5]
+    caption = (
+        f"The {len(worst)} largest of {len(residuals)} residual correlations, with {context.mass} "
+        "highest-density intervals."
+    )
+    notes = ["Marked: more probably than not beyond .10. These pairs share what the model does not say."]
+    return table(caption, worst, columns, notes=notes, marked=marked, optional=("group",))
