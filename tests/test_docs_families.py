@@ -1,4 +1,4 @@
-"""The pages of the response families say what the families do, and their pictures show the families of today."""
+"""Pages of the response families say what the families do; their pictures show the families of today."""
 
 from __future__ import annotations
 
@@ -122,13 +122,12 @@ def refusals(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", CATEGORICAL)
 def test_refusals_read_as_shown(name: str) -> None:
-    said = [message for message in refusals(name) if not ("3" in message and "have 4" in message)]
     shown = re.findall(r"```text\n(.*?)\n```", section(name, "What it refuses"), flags=re.DOTALL)
-    assert sorted(shown) == sorted(said)
+    assert sorted(shown) == sorted(refusals(name))
     assert bool(shown) != ("Nothing beyond" in section(name, "What it refuses"))
 
 
-def test_numbers_that_are_no_numbers_are_refused_as_shown() -> None:
+def test_columns_that_are_no_numbers_are_refused_as_shown() -> None:
     model = mp.load_model(model_file("gaussian"))
     answers = model.simulate(n=20)
     flat = replace(answers, variables=answers.variables | {"t1": np.full(20, 400.0)})

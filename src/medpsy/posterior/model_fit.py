@@ -2,9 +2,8 @@
 
 Posterior predictive p: of T = 2 (ell of the unrestricted model - ell), of the answers and of answers made at
 the same draw (Gelman, Meng & Stern, 1996; for structural equations Scheines, Hoijtink & Boomsma, 1999,
-doi:10.1007/BF02294318). Replicated means are normal and replicated covariances Wishart, so that no answers
-have to be made; with complete answers T of replicates does not even depend on the parameters. Indices:
-:mod:`medpsy.posterior.fit_indices`.
+doi:10.1007/BF02294318). Indices: :mod:`medpsy.posterior.fit_indices`; replicates and the model of independent
+variables: :mod:`medpsy.posterior.replicated_moments`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,13 @@ from medpsy.classical.correlation import to_correlation
 from medpsy.posterior.fit_indices import CUTS, chosen_cuts, indices, srmr
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.loo import loo
-from medpsy.posterior.moments import Compared, Sample, compared
+from medpsy.posterior.moments import Compared, compared
+from medpsy.posterior.replicated_moments import (
+    independent_discrepancy,
+    independent_parameters,
+    replicated_places,
+    replicates,
+)
 from medpsy.posterior.replicates import ppp
 from medpsy.result import Result
 
@@ -41,7 +46,7 @@ def model_fit(
     Parameters
     ----------
     result : Result
-        A model on the engine ``gaussian``, its persons complete.
+        A model on the engine ``gaussian``.
     interval : float
         Posterior mass of the intervals.
     kind : str
@@ -67,13 +72,15 @@ def model_fit(
         The model has no covariance matrix to compare with (ordinal items, paths that differ between
         persons), an impossible interval, cut or number of draws.
     DataError
-        Missing values, or too few persons.
+        Too few persons for an unrestricted covariance matrix, variables that follow from others.
     FitError
         Fewer than 25 draws.
 
     Notes
     -----
-    Moments and replicates are given the covariates. The effective number of parameters is that of
+    Moments and replicates are given the covariates. With missing values the unrestricted model is estimated
+    from all values there are (EM), of replicates with the same gaps, too, as Asparouhov and Muthen (2021,
+    doi:10.1080/10705511.2020.1764360) propose; for these 200 of the draws are used. The effective number of parameters is that of
     leave-one-person-out cross-validation; that of the model of independent variables is exact.
     """
     check_interval(interval, kind)
@@ -84,12 +91,11 @@ def model_fit(
         p_d = float(loo(result).p)
     rng = np.random.default_rng(seed)
     size = len(parts[0].d)
-    d, replicated, d0, p_d0 = np.zeros(size), np.zeros(size), np.zeros(size), 0.0
-    for part in parts:
-        d += part.d
-        replicated += replicated_discrepancy(part.sample, size, rng)
-        d0 += independent_discrepancy(part.sample, size, rng)
-        p_d0 += independent_parameters(part.sample)
+    d = np.sum([part.d for part in parts], axis=0)
+    d0 = np.sum([independent_discrepancy(part.sample, size, rng) for part in parts], axis=0)
+    p_d0 = sum(independent_parameters(part.sample) for part in parts)
+    places = replicated_places(parts)
+    replicated = np.sum([replicates(part, places, rng)[0] for part in parts], axis=0)
     shape = {
         "p": sum(part.sample.p for part in parts),
         "n": sum(part.sample.n for part in parts),
@@ -98,7 +104,7 @@ def model_fit(
     }
     found = indices(d, p_d, d0, p_d0, **shape) | {"SRMR": _srmr(parts)}
     rows: list[tuple[object, ...]] = [("D", *_summary(d, interval, kind), np.nan, "", np.nan)]
-    rows.append(("PPP", float(ppp(d, replicated)), *[np.nan] * 4, "", np.nan))
+    rows.append(("PPP", float(ppp(d[places], replicated)), *[np.nan] * 4, "", np.nan))
     for name in CUTS:
         cut, values = limits[name], np.asarray(found[name])
         share = float(cut.passes(values).mean()) if np.isfinite(values).all() else np.nan
@@ -146,17 +152,19 @@ def residual_correlations(
     check_interval(relevant)
     rng = np.random.default_rng(seed)
     frames = []
-    for part in compared(result, draws):
+    parts = compared(result, draws)
+    places = replicated_places(parts)
+    for part in parts:
         own = part.sample
         rows, columns = np.tril_indices(len(own.names), -1)
         observed = to_correlation(own.covariance)[rows, columns]
         implied = to_correlation(part.implied)[:, rows, columns]
-        made = to_correlation(replicated_covariance(own, part.implied, rng))[:, rows, columns]
+        made = to_correlation(replicates(part, places, rng)[1])[:, rows, columns]
         residual = observed - implied
         lower, upper = bounds(residual.T, interval, kind)
         numbers = (
             observed, implied.mean(axis=0), residual.mean(axis=0), lower, upper,
-            (np.abs(residual) > relevant).mean(axis=0), ppp(np.abs(residual), np.abs(made - implied)),
+            (np.abs(residual) > relevant).mean(axis=0), ppp(np.abs(residual)[places], np.abs(made - implied[places])),
         )  # fmt: skip
         names = np.array(own.names)
         frame = pd.DataFrame(dict(zip(RESIDUALS, (names[columns], names[rows], *numbers), strict=True)))
@@ -166,61 +174,6 @@ def residual_correlations(
     table = pd.concat(frames, ignore_index=True)
     order = table["residual"].abs().sort_values(ascending=False, kind="stable").index
     return table.reindex(order).reset_index(drop=True)
-
-
-def replicated_discrepancy(own: Sample, size: int, rng: np.random.Generator) -> np.ndarray:
-    """T of answers made by any model at its own parameters, shape (size,): its distribution needs no model.
-
-    With W the Wishart matrix of the residuals of the unrestricted regression and E the error of its
-    coefficients, both in units in which S is the identity, T = n log|W / n|^-1 + tr(W) + |E|^2 - n v. By the
-    decomposition of Bartlett (1933), log|W| and tr(W) are sums over independent chi-square variables.
-    """
-    n, v = own.n, len(own.names)
-    squares = rng.chisquare(n - own.columns - np.arange(v), (size, v))
-    below = rng.chisquare(v * (v - 1) / 2, size) if v > 1 else np.zeros(size)
-    errors = rng.chisquare(v * own.columns, size)
-    return np.asarray(-n * np.log(squares / n).sum(axis=1) + squares.sum(axis=1) + below + errors - n * v)
-
-
-def replicated_covariance(own: Sample, implied: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Residual covariances of new answers, one of each implied matrix (draw, variable, variable)."""
-    size, v = len(implied), len(own.names)
-    factor = np.tril(rng.standard_normal((size, v, v)), -1)
-    place = np.arange(v)
-    factor[:, place, place] = np.sqrt(rng.chisquare(own.n - own.columns - place, (size, v)))
-    half = np.linalg.cholesky(implied) @ factor
-    return np.asarray(half @ np.swapaxes(half, -1, -2) / own.n)
-
-
-def independent_discrepancy(own: Sample, size: int, rng: np.random.Generator) -> np.ndarray:
-    """D of the model in which all variables are independent given the covariates, shape (size,).
-
-    Exact draws: every variable has its own regression on the covariates with prior p(b, s^2) proportional to
-    1 / s^2, so that RSS / s^2 is chi-square on n - q and the error of the coefficients on q.
-    """
-    n, v, q = own.n, len(own.names), own.columns
-    squares = rng.chisquare(n - q, (size, v))
-    errors = rng.chisquare(q, (size, v))
-    log_det = np.linalg.slogdet(to_correlation(own.covariance))[1]
-    return np.asarray((-n * np.log(squares / n) + squares - n + errors).sum(axis=1) - n * log_det)
-
-
-def independent_parameters(own: Sample) -> float:
-    """Effective number of parameters of the same model, by leave-one-person-out in closed form.
-
-    Posterior predictive densities of one person, with and without that person, are t densities.
-    """
-    from scipy.stats import t as student
-
-    n, q = own.n, own.columns
-    residual = own.y - own.design @ own.coefficient.T
-    leverage = (np.linalg.qr(own.design)[0] ** 2).sum(axis=1)[:, None]
-    squares = (residual**2).sum(axis=0)
-    rest = squares - residual**2 / (1 - leverage)
-    within = student.logpdf(residual, n - q, scale=np.sqrt(squares / (n - q) * (1 + leverage)))
-    scale = np.sqrt(rest / (n - q - 1) / (1 - leverage))
-    without = student.logpdf(residual / (1 - leverage), n - q - 1, scale=scale)
-    return float((within - without).sum())
 
 
 def _srmr(parts: list[Compared]) -> np.ndarray:

@@ -8,6 +8,7 @@ discrepancies do not depend on units.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from medpsy.ops import Numpy
 from medpsy.posterior.by_group import views
 from medpsy.posterior.draws import at, thinned
 from medpsy.posterior.loo import MARGINAL, level
+from medpsy.posterior.unrestricted import Pattern, estimate, log_likelihood, patterns
 from medpsy.result import Result
 
 INSTEAD = (
@@ -36,12 +38,13 @@ class Sample:
     names : tuple of str
         Items, then explained variables.
     y : ndarray, shape (person, variable)
+        NaN where there is no value.
     design : ndarray, shape (person, column)
         A one, then the covariates, without what repeats others.
     coefficient : ndarray, shape (variable, column)
-        Least squares.
+        Maximum likelihood: least squares where all values are there.
     covariance : ndarray, shape (variable, variable)
-        Of the residuals, divided by the number of persons.
+        Of the residuals, maximum likelihood.
     """
 
     group: str
@@ -67,26 +70,40 @@ class Sample:
         v = len(self.names)
         return v * (v + 1) // 2 + v * self.columns
 
+    @property
+    def complete(self) -> bool:
+        """Whether no value is missing."""
+        return not np.isnan(self.y).any()
+
+    @cached_property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """Cross-products of the values, by pattern of missing ones."""
+        return patterns(self.y, self.design)
+
+    @cached_property
+    def best(self) -> float:
+        """Log-likelihood of the unrestricted model."""
+        return log_likelihood(self.patterns, self.coefficient, self.covariance)
+
     def discrepancy(self, mean: np.ndarray, covariance: np.ndarray) -> float:
         """2 (ell of the unrestricted model - ell) at C (variable, column of the design) and S."""
-        off = self.coefficient - mean
-        cross = self.covariance + off @ (self.design.T @ self.design / self.n) @ off.T
-        log_ratio = np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(self.covariance)[1]
-        return float(self.n * (log_ratio + np.trace(np.linalg.solve(covariance, cross)) - len(self.names)))
+        return 2.0 * (self.best - log_likelihood(self.patterns, mean, covariance))
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One group: the sample, and at every draw the implied covariances and the discrepancy.
+    """One group: the sample, and at every draw the implied moments and the discrepancy.
 
     Parameters
     ----------
     sample : Sample
+    mean : ndarray, shape (draw, variable, column)
     implied : ndarray, shape (draw, variable, variable)
     d : ndarray, shape (draw,)
     """
 
     sample: Sample
+    mean: np.ndarray
     implied: np.ndarray
     d: np.ndarray
 
@@ -99,7 +116,7 @@ def compared(result: Result, draws: int) -> list[Compared]:
     SpecError
         The model is none of a covariance matrix (see :func:`check`), an impossible number of draws.
     DataError
-        Missing values, or too few persons for an unrestricted covariance matrix.
+        Too few persons for an unrestricted covariance matrix, variables that follow from others.
     """
     check(result)
     parts = views(result) or {"": result}
@@ -109,21 +126,28 @@ def compared(result: Result, draws: int) -> list[Compared]:
 
 def _at_draws(result: Result, own: Sample, draws: int) -> Compared:
     p = thinned(result, draws)
-    implied, d = [], []
+    means, implied, d = [], [], []
     for s in range(len(next(iter(p.values())))):
         mean, covariance = moments(result.data, at(p, s), Numpy)
         # A column that repeats others would leave the unrestricted regression open: its part goes to them.
-        mean = _onto(result.data.design, own, mean)
+        mean = _onto(result.data, own, mean)
+        means.append(mean)
         implied.append(covariance)
         d.append(own.discrepancy(mean, covariance))
-    return Compared(own, np.stack(implied), np.array(d))
+    return Compared(own, np.stack(means), np.stack(implied), np.array(d))
 
 
-def _onto(design: np.ndarray, own: Sample, mean: np.ndarray) -> np.ndarray:
+def _onto(data: ModelData, own: Sample, mean: np.ndarray) -> np.ndarray:
     """Coefficients on the columns that were kept, with the same expected values."""
-    if own.columns == design.shape[1]:
+    if own.columns == data.design.shape[1]:
         return mean
+    design = data.design[_somebody(data)]
     return np.asarray(np.linalg.lstsq(own.design, design @ mean.T, rcond=None)[0].T)
+
+
+def _somebody(data: ModelData) -> np.ndarray:
+    """Who has any value; the others are no part of the sample."""
+    return np.asarray(~np.isnan(values(data)).all(axis=1))
 
 
 def check(result: Result) -> None:
@@ -161,35 +185,34 @@ def check(result: Result) -> None:
 
 
 def sample(data: ModelData, group: str = "") -> Sample:
-    """The unrestricted model of the persons of ``data``.
+    """The unrestricted model of the persons of ``data`` who have any value.
 
     Raises
     ------
     DataError
-        Missing values, or too few persons.
+        Too few persons, or variables that follow from others.
     """
-    y = values(data)
+    somebody = _somebody(data)
+    y, design = values(data)[somebody], data.design[somebody]
     explained = [n for n, held in zip(data.layout.nodes, data.layout.latent, strict=True) if not held]
     names = (*(item for block in data.blocks for item in block.construct.items), *explained)
+    design = design[:, _independent(design)]
     where = f" in group '{group}'" if group else ""
-    gaps = np.isnan(y)
-    if gaps.any():
-        most = names[int(gaps.sum(axis=0).argmax())]
-        raise DataError(
-            f"{int(gaps.any(axis=1).sum())} of {len(y)} persons{where} have a missing value (most on "
-            f"'{most}'): the covariance matrix that the model is compared with needs complete answers",
-            hint="Fit the complete persons: medpsy.screen(survey, require=[...]) counts those who leave.",
-        )
-    keep = _independent(data.design)
-    design = data.design[:, keep]
-    coefficient = np.linalg.lstsq(design, y, rcond=None)[0].T
-    residual = y - design @ coefficient.T
-    covariance = residual.T @ residual / len(y)
-    if len(y) <= len(names) + len(keep) or np.linalg.eigvalsh(covariance)[0] < 1e-10:
-        raise DataError(
-            f"{len(y)} persons{where} give no invertible covariance matrix of {len(names)} variables",
-            hint="A variable follows from others (a sum beside its items?), or there are too few persons.",
-        )
+    problem = DataError(
+        f"{len(y)} persons{where} give no invertible covariance matrix of {len(names)} variables",
+        hint="A variable follows from others (a sum beside its items?), or there are too few persons.",
+    )
+    answered = ~np.isnan(y)
+    together = answered.astype(int).T @ answered.astype(int)
+    if len(y) <= len(names) + design.shape[1] or together.min() <= design.shape[1] + 1:
+        raise problem
+    start = np.zeros((len(names), design.shape[1])), np.diag(np.nanvar(y, axis=0))
+    try:
+        coefficient, covariance = estimate(patterns(y, design), *start)
+    except np.linalg.LinAlgError:
+        raise problem from None
+    if np.linalg.eigvalsh(covariance)[0] < 1e-10:
+        raise problem
     return Sample(group, names, y, design, coefficient, covariance)
 
 
