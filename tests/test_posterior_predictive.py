@@ -43,8 +43,7 @@ def test_predictions_are_the_margins_of_the_model_turned_items_too() -> None:
     weight = np.exp(-(theta**2) / 2) / np.exp(-(theta**2) / 2).sum()
     for j, item in enumerate(("x1", "x2", "x3")):
         above = expit(
-            fixed["slope_x"][j] * theta[:, None]
-            - fitted.tree["posterior"]["threshold_x"].to_numpy()[0, 0, j]
+            fixed["slope_x"][j] * theta[:, None] - fitted.tree["posterior"]["threshold_x"].to_numpy()[0, 0, j]
         )
         margin = -np.diff(np.concatenate([[1], weight @ above, [0]]))
         margin = margin[::-1] if item == "x2" else margin

@@ -104,9 +104,7 @@ def test_regressions_of_observed_variables_predict_in_raw_units() -> None:
     def z(name: str) -> float:
         return (values[name][person] - np.nanmean(values[name])) / np.nanstd(values[name])
 
-    inner = dict(
-        zip([c.name for c in fitted.data.layout.coefficients], flat(fitted, "path")[0], strict=True)
-    )
+    inner = dict(zip([c.name for c in fitted.data.layout.coefficients], flat(fitted, "path")[0], strict=True))
     sex = (values["sex"] == 1).astype(float)
     scaled = flat(fitted, "intercept")[0, 1] + inner["grade~dose"] * z("dose") + inner["grade~x"] * theta
     scaled += inner["grade~age"] * z("age") + inner["grade~sex[m]"] * (sex[person] - sex.mean())

@@ -87,7 +87,7 @@ def run(
     for again in (True, True, False):
         posterior = _sampled(
             density, mode, engine, draws=draws, tune=tune, chains=chains, seed=seed, cores=cores,
-            target_accept=target_accept, progress=progress, nodes=nodes, log=log,
+            target_accept=target_accept, progress=progress, nodes=nodes, log=log, last=not again,
         )  # fmt: skip
         sampling += posterior.seconds["sampling"]
         off = posterior.numerics["largest error"]
@@ -118,8 +118,9 @@ def _sampled(
     progress: bool,
     nodes: int | None,
     log: list[str],
+    last: bool,
 ) -> Posterior:
-    """The posterior on given numerics."""
+    """The posterior on given numerics; what takes long afterwards only if they are good, or the last."""
     many = density.data.n_person >= MANY_PERSONS
     if many and mode.converged and tune is None and target_accept is None:
         posterior = _resampled(density, mode, draws, chains, seed, log)
@@ -132,7 +133,7 @@ def _sampled(
         left = refined(Density(other, opened(other, engine, nodes)), mode, 1.0)
         return sample(left, mode, draws=200, tune=50, chains=1, seed=seed, cores=1, progress=False).u[0]
 
-    return _finish(density, result, without, cores, log)
+    return _finish(density, result, without if last or _fine(result) else None, cores, log)
 
 
 def _resampled(
@@ -250,13 +251,18 @@ def _evaluated(density: Density, u: np.ndarray, chains: int, base: float) -> dic
     }
 
 
-def _finish(density: Density, draws: Draws, without: Sampler, cores: int, log: list[str]) -> Posterior:
+def _fine(draws: Draws) -> bool:
+    """Whether the numerics were good enough wherever they were checked."""
+    return bool(np.nanmax(np.abs(draws.more["error"])) <= TOLERANCE)
+
+
+def _finish(density: Density, draws: Draws, without: Sampler | None, cores: int, log: list[str]) -> Posterior:
     """Named values, leave-one-out where it needs more, and the check of the numerics."""
     values = density.space.constrain(draws.u)
     terms, prior = draws.more["log_likelihood"], draws.more["log_prior"]
     flat = draws.u.reshape(-1, density.size)
     matched: dict[int, tuple[float, float]] = {}
-    if len(flat) >= 100 and not draws.interrupted:
+    if without is not None and len(flat) >= 100 and not draws.interrupted:
         pooled = terms.reshape(len(flat), -1)
         matched = repair(density, flat, prior.ravel(), pooled, without, cores, log)
     numerics = _numerics(density, draws.more["error"], log)

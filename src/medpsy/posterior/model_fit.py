@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from medpsy.classical.correlation import to_correlation
-from medpsy.posterior.fit_indices import CUTS, chosen_cuts, indices, srmr
+from medpsy.posterior.fit_indices import Cut, chosen_cuts, indices, srmr
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.loo import loo
 from medpsy.posterior.moments import Compared, compared
@@ -47,10 +48,8 @@ def model_fit(
     ----------
     result : Result
         A model on the engine ``gaussian``.
-    interval : float
-        Posterior mass of the intervals.
-    kind : str
-        ``"hdi"`` or ``"eti"``.
+    interval, kind : float, str
+        Posterior mass of the intervals, ``"hdi"`` or ``"eti"``.
     cuts : mapping of str to float, optional
         Cuts of your own by name of the index.
     draws : int
@@ -80,39 +79,19 @@ def model_fit(
     -----
     Moments and replicates are given the covariates. With missing values the unrestricted model is estimated
     from all values there are (EM), of replicates with the same gaps, too, as Asparouhov and Muthen (2021,
-    doi:10.1080/10705511.2020.1764360) propose; for these 200 of the draws are used. The effective number of parameters is that of
-    leave-one-person-out cross-validation; that of the model of independent variables is exact.
+    doi:10.1080/10705511.2020.1764360) propose; for these 200 of the draws are used. The effective number of
+    parameters is that of leave-one-person-out cross-validation; for independent variables it is exact.
     """
     check_interval(interval, kind)
     limits = chosen_cuts(cuts)
-    parts = compared(result, draws)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # high Pareto k: the gate says so, with the persons
-        p_d = float(loo(result).p)
-    rng = np.random.default_rng(seed)
-    size = len(parts[0].d)
-    d = np.sum([part.d for part in parts], axis=0)
-    d0 = np.sum([independent_discrepancy(part.sample, size, rng) for part in parts], axis=0)
-    p_d0 = sum(independent_parameters(part.sample) for part in parts)
-    places = replicated_places(parts)
-    replicated = np.sum([replicates(part, places, rng)[0] for part in parts], axis=0)
-    shape = {
-        "p": sum(part.sample.p for part in parts),
-        "n": sum(part.sample.n for part in parts),
-        "variables": len(parts[0].sample.names),
-        "groups": len(parts),
-    }
-    found = indices(d, p_d, d0, p_d0, **shape) | {"SRMR": _srmr(parts)}
-    rows: list[tuple[object, ...]] = [("D", *_summary(d, interval, kind), np.nan, "", np.nan)]
-    rows.append(("PPP", float(ppp(d[places], replicated)), *[np.nan] * 4, "", np.nan))
-    for name in CUTS:
-        cut, values = limits[name], np.asarray(found[name])
-        share = float(cut.passes(values).mean()) if np.isfinite(values).all() else np.nan
-        side = "at most" if cut.at_most else "at least"
-        rows.append((name, *_summary(values, interval, kind), cut.value, side, share))
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table.attrs = {"moments": shape.pop("p"), "p_d": p_d, "p_d0": p_d0, "interval": interval, **shape}
-    table.attrs["notes"] = _notes(table.attrs)
+    found, about = _draws(compared(result, draws), _effective(result), np.random.default_rng(seed))
+    first = [
+        ("D", *_summary(found["D"], interval, kind), np.nan, "", np.nan),
+        ("PPP", float(found["PPP"]), *[np.nan] * 4, "", np.nan),
+    ]
+    rows = [_row(name, cut, np.asarray(found[name]), interval, kind) for name, cut in limits.items()]
+    table = pd.DataFrame([*first, *rows], columns=COLUMNS)
+    table.attrs = about | {"interval": interval}
     return table
 
 
@@ -162,10 +141,9 @@ def residual_correlations(
         made = to_correlation(replicates(part, places, rng)[1])[:, rows, columns]
         residual = observed - implied
         lower, upper = bounds(residual.T, interval, kind)
-        numbers = (
-            observed, implied.mean(axis=0), residual.mean(axis=0), lower, upper,
-            (np.abs(residual) > relevant).mean(axis=0), ppp(np.abs(residual)[places], np.abs(made - implied[places])),
-        )  # fmt: skip
+        share = ppp(np.abs(residual)[places], np.abs(made - implied[places]))
+        beyond = (np.abs(residual) > relevant).mean(axis=0)
+        numbers = (observed, implied.mean(axis=0), residual.mean(axis=0), lower, upper, beyond, share)
         names = np.array(own.names)
         frame = pd.DataFrame(dict(zip(RESIDUALS, (names[columns], names[rows], *numbers), strict=True)))
         if own.group:
@@ -182,14 +160,50 @@ def _srmr(parts: list[Compared]) -> np.ndarray:
     return np.average([srmr(part.sample.covariance, part.implied) for part in parts], axis=0, weights=sizes)
 
 
+def _draws(
+    parts: list[Compared], p_d: float, rng: np.random.Generator
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Discrepancy, its posterior predictive p, and draws of every index; and what they rest on."""
+    size, places = len(parts[0].d), replicated_places(parts)
+    d = np.sum([part.d for part in parts], axis=0)
+    d0 = np.sum([independent_discrepancy(part.sample, size, rng) for part in parts], axis=0)
+    p_d0 = sum(independent_parameters(part.sample) for part in parts)
+    replicated = np.sum([replicates(part, places, rng)[0] for part in parts], axis=0)
+    p = sum(part.sample.p for part in parts)
+    shape = {
+        "n": sum(part.sample.n for part in parts),
+        "variables": len(parts[0].sample.names),
+        "groups": len(parts),
+    }
+    found = {"D": d, "PPP": ppp(d[places], replicated), "SRMR": _srmr(parts)}
+    about: dict[str, Any] = {"moments": p, "p_d": p_d, "p_d0": p_d0, **shape}
+    gaps = sum(int(np.isnan(part.sample.y).any(axis=1).sum()) for part in parts)
+    about["notes"] = _notes(about, gaps, len(places))
+    return found | indices(d, p_d, d0, p_d0, p=p, **shape), about
+
+
+def _effective(result: Result) -> float:
+    """Effective number of parameters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # high Pareto k: the gate says so, with the persons
+        return float(loo(result).p)
+
+
+def _row(name: str, cut: Cut, values: np.ndarray, interval: float, kind: str) -> tuple[object, ...]:
+    """One index: its posterior, its cut, and the probability of passing it; NaN where it is not defined."""
+    share = float(cut.passes(values).mean()) if np.isfinite(values).all() else np.nan
+    side = "at most" if cut.at_most else "at least"
+    return (name, *_summary(values, interval, kind), cut.value, side, share)
+
+
 def _summary(values: np.ndarray, interval: float, kind: str) -> tuple[float, float, float, float]:
     lower, upper = bounds(values, interval, kind)
-    return float(values.mean()), float(values.std(ddof=1)), float(lower), float(upper)
+    return float(values.mean()), float(values.std(ddof=min(1, values.size - 1))), float(lower), float(upper)
 
 
-def _notes(about: dict[str, object]) -> list[str]:
-    """What keeps the indices from being read."""
-    p, p_d, n, groups = (float(about[key]) for key in ("moments", "p_d", "n", "groups"))  # type: ignore[arg-type]
+def _notes(about: dict[str, Any], gaps: int, replicated: int) -> list[str]:
+    """What keeps the indices from being read, and what was done about persons with gaps."""
+    p, p_d, n, groups = (float(about[key]) for key in ("moments", "p_d", "n", "groups"))
     notes = []
     if p - p_d <= 0:
         notes.append(
@@ -201,6 +215,11 @@ def _notes(about: dict[str, object]) -> list[str]:
         notes.append(
             f"Only {p - p_d:.1f} degrees of freedom are left: the model is close to an unrestricted one, and "
             "indices per degree of freedom vary wildly."
+        )
+    if gaps:
+        notes.append(
+            f"{gaps} of {n:.0f} persons have missing values: the unrestricted model is estimated from all "
+            f"values there are (EM), and PPP is from {replicated} draws, answers made with the same gaps."
         )
     if n / groups < 1000:
         notes.append(

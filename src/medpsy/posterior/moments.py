@@ -162,7 +162,8 @@ def check(result: Result) -> None:
     verdict = ENGINE.accepts(part)
     if not verdict.accepted:
         raise SpecError(
-            f"fit indices of covariance matrices are not for this model: {verdict.reason}", hint=INSTEAD
+            f"RMSEA, CFI and their kin are about covariance matrices of numbers: {verdict.reason}",
+            hint=INSTEAD,
         )
     if level(result) != MARGINAL:
         raise SpecError(

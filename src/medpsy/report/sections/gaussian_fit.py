@@ -62,8 +62,9 @@ def _verdict(fit: pd.DataFrame) -> str:
     rows, about = fit.set_index("measure"), fit.attrs
     ppp, d = rows.loc["PPP", "mean"], rows.loc["D", "mean"]
     free = about["moments"] - about["p_d"]
+    share = "less than 0.1" if ppp < 0.001 else f"{100 * ppp:.1f}"
     return (
-        f"Answers made by the model lie at least as far from it as the real ones in {100 * ppp:.1f} % of the "
+        f"Answers made by the model lie at least as far from it as the real ones in {share} % of the "
         f"draws (posterior predictive p; near 0: the model does not reproduce means and covariances). "
         f"{about['n']} persons, {about['moments']} moments, {about['p_d']:.1f} effective parameters; "
         f"discrepancy less parameters {d - about['p_d']:.1f} on {free:.1f} degrees of freedom."
