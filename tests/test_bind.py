@@ -222,3 +222,9 @@ def test_an_item_with_one_used_category_among_others_is_kept() -> None:
     data = bound(X, with_codes(quiet))
     assert set(data.blocks[0].values[:, 0].tolist()) == {-1, 0}
     assert data.parameters[1].shape == (3, 4)
+
+
+def test_a_number_in_a_categorical_family_is_named_with_its_cure() -> None:
+    with pytest.raises(SpecError, match="item 'cx1' of 'x' is a number; family 'graded'") as caught:
+        bound("x =~ cx1..cx3", survey())
+    assert caught.value.hint == "Use family 'gaussian' for numbers."

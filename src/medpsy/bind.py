@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.errors import DataError, SpecError
-from medpsy.families.base import Block, unsuited
+from medpsy.families.base import Block, a_number, unsuited
 from medpsy.groups.build import regroup
 from medpsy.groups.grouping import Grouping
 from medpsy.latent.base import Coefficient, Column, Layout
@@ -112,6 +112,9 @@ def _block(construct: Construct, factor: int, model: ComposedModel, survey: Surv
     family = model.families[construct.name]
     n_item = len(construct.items)
     if family.categorical:
+        for item in construct.items:
+            if item in survey.variables and item not in survey.instrument.items:
+                raise a_number(construct, item)
         values = survey.item_codes(construct.items)
         labels = tuple(_labels(survey, item) for item in construct.items)
         sizes = [len(own) for own in labels]

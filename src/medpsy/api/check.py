@@ -7,8 +7,8 @@ import os
 from medpsy.api.answers import check_screening
 from medpsy.api.models import Model, load_model
 from medpsy.api.size import sizes
-from medpsy.errors import SpecError, nearest
-from medpsy.families.base import unsuited
+from medpsy.errors import nearest
+from medpsy.families.base import a_number, unsuited
 from medpsy.families.composite import Composite
 from medpsy.simulate.read_items import per_item, read_roles, real, truth_keys
 from medpsy.simulate.read_nested import read_extra
@@ -56,12 +56,7 @@ def _check_categories(model: Model, file: ModelFile) -> None:
             continue
         for item in construct.items:
             if item not in file.instrument.items:
-                error = SpecError(
-                    f"item '{item}' of '{construct.name}' is a number; family '{construct.family}' is for "
-                    "answers in categories",
-                    hint="Use family 'gaussian' for numbers.",
-                )
-                raise file.located(error, *_place(file, construct.name))
+                raise file.located(a_number(construct, item), *_place(file, construct.name))
         sizes = [file.instrument.module_of(item).n_categories for item in construct.items]
         problem = unsuited(family, construct, sizes)
         if problem is not None:

@@ -135,6 +135,15 @@ def unsuited(family: ResponseFamily, construct: Construct, sizes: Sequence[int])
     return None
 
 
+def a_number(construct: Construct, item: str) -> SpecError:
+    """Why a categorical family cannot take an item that is a number."""
+    return SpecError(
+        f"item '{item}' of '{construct.name}' is a number; family '{construct.family}' is for answers in "
+        "categories",
+        hint="Use family 'gaussian' for numbers.",
+    )
+
+
 def keying(block: Block) -> np.ndarray:
     """Sign of every item relative to the first one: of the first principal component's weights."""
     values = block.values.astype(float)

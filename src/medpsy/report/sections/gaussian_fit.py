@@ -14,7 +14,7 @@ from medpsy.report.context import Context
 from medpsy.report.tables import table
 from medpsy.result import Result
 
-ORDER = 72
+ORDER = 69
 #: Residual correlations that are printed.
 SHOWN = 15
 
