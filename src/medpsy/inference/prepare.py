@@ -95,8 +95,8 @@ def _tuned(
         points = far if base else [mode.u, *far]
         errors = [density.likelihood.numerical_error(density.space.constrain(u)) - base for u in points]
         worst = float(np.abs(errors).max())
-        # The draws will see a little more than these points.
-        if worst <= 0.6 * TOLERANCE:
+        # The draws will see more than these points, and to sample twice costs more than a finer grid.
+        if worst <= 0.3 * TOLERANCE:
             break
         log.append(f"grid refined: log-likelihood off by {worst:.3f} ({density.likelihood.describe()})")
     assert mode is not None
