@@ -21,7 +21,6 @@ from medpsy.errors import SpecError
 from medpsy.families.nested import Nested
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.mode import find_mode
-from medpsy.inference.transforms import Unconstrained
 from medpsy.ops import Numpy
 from medpsy.posterior.further_scores import further_names, further_scores
 from medpsy.posterior.reliability import reliability
@@ -30,8 +29,8 @@ from medpsy.result import load
 from medpsy.spec.model_file import read_model_file
 from medpsy.spec.write_toml import to_toml
 from medpsy.survey.instrument import Instrument, Module
-from numeric_cases import bound, check_gradient, composed, points, survey, values_at, with_fewer
-from pymc_density import density_function
+from numeric_cases import bound, check_gradient, composed, survey, values_at, with_fewer
+from pymc_density import check_one_density
 
 TEXT = "x =~ x1..x6\ns =~ x1..x3\ns ~~ 0*x\nt =~ x5 + x6\nt ~~ 0*x"
 
@@ -121,22 +120,11 @@ def test_adapted_numerics_lose_nothing() -> None:
 
 @pytest.mark.parametrize("testlets", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_both_routes_state_one_density(testlets: bool) -> None:
-    from medpsy.inference.pymc_model import build
-
     bound_data = data(testlets, covariate=True, fewer=True)
     engine = engines()["bifactor"]
     settings = NestedGrid((np.linspace(-5, 5, 15),), np.linspace(-5, 5, 11))
-    density = Density(bound_data, engine.compiled(bound_data, settings))
-    pymc = density_function(build(bound_data, engine, settings), Unconstrained(bound_data.parameters).slots)
-    offsets, values = [], []
-    for u in points(bound_data.parameters, 50, 2):
-        value, gradient = pymc(u)
-        own, own_gradient = density.value_and_gradient(u)
-        # The slope of an item's table comes from differences, good to nine digits of its largest entry.
-        np.testing.assert_allclose(own_gradient, gradient, rtol=1e-6, atol=1e-8 * np.abs(gradient).max())
-        offsets.append(value - own)
-        values.append(max(abs(value), 1.0))
-    assert (np.abs(np.array(offsets) - offsets[0]) <= 1e-8 * np.maximum(values, values[0])).all()
+    # The slope of an item's table comes from differences, good to nine digits of its largest entry.
+    check_one_density(bound_data, engine, settings, floor=1e-8)
 
 
 def test_without_specific_slopes_it_is_one_dimensional() -> None:

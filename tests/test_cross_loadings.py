@@ -17,15 +17,14 @@ from medpsy.engines.base import choose, engines
 from medpsy.errors import SpecError
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.mode import find_mode
-from medpsy.inference.transforms import Unconstrained
 from medpsy.ops import Numpy
 from medpsy.posterior.reliability import reliability
 from medpsy.posterior.scores import scores
 from medpsy.simulate.replicate import simulate_from
 from medpsy.spec.syntax import parse_model, to_syntax
 from medpsy.survey.instrument import Instrument, Module
-from numeric_cases import bound, check_gradient, even_grid, points, survey, values_at
-from pymc_density import density_function
+from numeric_cases import bound, check_gradient, even_grid, survey, values_at
+from pymc_density import check_one_density
 
 TEXT = "x =~ x1..x4 + cross*m2\nm =~ m1..m4 + cross*x3 + cross*x4"
 
@@ -95,20 +94,9 @@ def test_three_constructs_have_the_same_gradient() -> None:
 
 @pytest.mark.slow
 def test_both_routes_state_one_density() -> None:
-    from medpsy.inference.pymc_model import build
-
     bound_data = data("\nm ~ age")
     engine, settings = engines()["crossed"], even_grid(2, 11, 5.0)
-    density = Density(bound_data, engine.compiled(bound_data, settings))
-    pymc = density_function(build(bound_data, engine, settings), Unconstrained(bound_data.parameters).slots)
-    offsets, values = [], []
-    for u in points(bound_data.parameters, 50, 2):
-        value, gradient = pymc(u)
-        own, own_gradient = density.value_and_gradient(u)
-        np.testing.assert_allclose(own_gradient, gradient, rtol=1e-6, atol=1e-8 * np.abs(gradient).max())
-        offsets.append(value - own)
-        values.append(max(abs(value), 1.0))
-    assert (np.abs(np.array(offsets) - offsets[0]) <= 1e-8 * np.maximum(values, values[0])).all()
+    check_one_density(bound_data, engine, settings, floor=1e-8)
 
 
 def test_without_cross_loadings_the_structure_is_simple() -> None:

@@ -13,15 +13,14 @@ from medpsy.engines.base import choose, engines
 from medpsy.errors import SpecError
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.mode import find_mode
-from medpsy.inference.transforms import Unconstrained
 from medpsy.latent.base import system
 from medpsy.latent.second_order import cholesky_reverse
 from medpsy.ops import Numpy
 from medpsy.posterior.scores import scores
 from medpsy.posterior.summary import summary
 from medpsy.survey.instrument import Instrument, Module
-from numeric_cases import bound, check_gradient, even_grid, measured, points, survey, values_at
-from pymc_density import density_function
+from numeric_cases import bound, check_gradient, even_grid, measured, survey, values_at
+from pymc_density import check_one_density
 
 TEXT = measured("x", "m", "y") + "\ng =~ x + m + y"
 
@@ -73,21 +72,10 @@ def test_gradients_are_those_of_differences(family: str) -> None:
 
 @pytest.mark.parametrize("family", ["graded", pytest.param("gaussian", marks=pytest.mark.slow)])
 def test_both_routes_state_one_density(family: str) -> None:
-    from medpsy.inference.pymc_model import build
-
     bound_data = data(family, covariate=True)
     engine, _ = choose(bound_data)
     settings = even_grid(3, 7, 5.0) if family == "graded" else None
-    density = Density(bound_data, engine.compiled(bound_data, settings))
-    pymc = density_function(build(bound_data, engine, settings), Unconstrained(bound_data.parameters).slots)
-    offsets, values = [], []
-    for u in points(bound_data.parameters, 50, 2):
-        value, gradient = pymc(u)
-        own, own_gradient = density.value_and_gradient(u)
-        np.testing.assert_allclose(own_gradient, gradient, rtol=1e-6, atol=1e-9 * np.abs(gradient).max())
-        offsets.append(value - own)
-        values.append(max(abs(value), 1.0))
-    assert (np.abs(np.array(offsets) - offsets[0]) <= 1e-8 * np.maximum(values, values[0])).all()
+    check_one_density(bound_data, engine, settings, floor=1e-9)
 
 
 def test_three_loadings_are_three_correlations() -> None:
