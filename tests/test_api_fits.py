@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,20 @@ def test_a_saved_fit_comes_back(tmp_path: Path) -> None:
         fit.save(tmp_path / "absent" / "fit.nc")
     with pytest.raises(mp.DataError, match="no file"):
         mp.load_fit(tmp_path / "absent.nc")
+
+
+def test_a_fit_that_does_not_fit_on_the_disk_leaves_the_earlier_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = fitted()
+    fit.save(tmp_path / "fit.nc")
+    before = (tmp_path / "fit.nc").read_bytes()
+    full = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr("medpsy.result.shutil.disk_usage", lambda _: full)
+    with pytest.raises(mp.DataError, match="has 0 MB left"):
+        fit.save(tmp_path / "fit.nc")
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.nc"]
+    assert (tmp_path / "fit.nc").read_bytes() == before
 
 
 def test_report_says_what_it_is_worth(tmp_path: Path) -> None:

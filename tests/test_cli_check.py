@@ -275,7 +275,7 @@ def test_an_interruption_is_one_line(
         (["run", "m.toml", "--out", "o", "--draws", "0"], "'0' is no whole number from 1 up"),
         (["run", "m.toml", "--out", "o", "--engine", "grid"], "invalid choice: 'grid'"),
         (["report", "f.nc", "--out", "r.html", "--interval", "95"], "'95' is no number between 0 and 1"),
-        (["chek", "m.toml"], "invalid choice: 'chek'"),
+        (["chek", "m.toml"], "there is no command 'chek'. Did you mean 'check'?"),
         ([], "COMMAND"),
     ],
 )

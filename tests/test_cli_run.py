@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,16 @@ def test_json_holds_no_numbers_that_are_none() -> None:
     value = {"a": [np.float64("nan"), np.int64(3), True, None], "b": (float("inf"), Path("x"))}
     assert plain(value) == {"a": [None, 3, True, None], "b": [None, "x"]}
     assert json.loads(json.dumps(plain(value), allow_nan=False)) == plain(value)
+
+
+def test_a_full_disk_is_found_before_the_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr("medpsy.result.shutil.disk_usage", lambda _: full)
+    monkeypatch.setattr("medpsy.api.models.Model.fit", lambda *_, **__: pytest.fail("it was fitted"))
+    (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
+    assert main(["run", str(tmp_path / "tiny.toml"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "has 1 MB left" in said
+    assert "Free some space" in said

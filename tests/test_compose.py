@@ -239,15 +239,16 @@ ERRORS: dict[str, tuple[ModelSpec, str, str]] = {
         "covariate",
     ),
     "unknown observed family": (
-        ModelSpec((X,), observed=(Observed("dose", "poisson"),), paths=(Path("dose", "x"),)),
-        "'dose' has the unknown family 'poisson'", "",
+        ModelSpec((X,), observed=(Observed("dose", "poison"),), paths=(Path("dose", "x"),)),
+        "'dose' has the unknown family 'poison'", "Did you mean 'poisson'?",
     ),
-    "binary mediator": (
+    "product through a binary mediator": (
         ModelSpec(
             (X, Y), observed=(Observed("passed", "bernoulli"),),
             paths=(Path("passed", "x", "a"), Path("y", "passed", "b")),
+            definitions=(Definition("indirect", "a*b"),),
         ),
-        "'passed' is binary and explains another variable", "use it as the outcome",
+        "multiplies paths into and out of 'passed', which is binary", "natural_effects()",
     ),
 }  # fmt: skip
 

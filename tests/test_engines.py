@@ -134,7 +134,7 @@ def test_the_weights_of_the_grid_are_the_exponentials(sizes: tuple[int, int, int
     for d, size in enumerate(sizes):
         nodes[d, :size] = np.linspace(-6, 5, size) if size > 1 else 0.0
     weight = np.empty(sizes)
-    fill_weight(precision, nodes, np.array(sizes), weight)
+    fill_weight(precision, nodes, weight)
     t = np.meshgrid(*(nodes[d, :size] for d, size in enumerate(sizes)), indexing="ij")
     want = np.exp(-0.5 * np.einsum("a...,ab,b...->...", np.array(t), precision, np.array(t)))
     np.testing.assert_allclose(weight, want, rtol=1e-9, atol=1e-250)

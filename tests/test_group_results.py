@@ -273,6 +273,17 @@ def test_numbers_are_cut_into_bands() -> None:
         banded(survey, "sex")
 
 
+def test_a_number_with_few_values_has_a_group_for_each() -> None:
+    survey = hand_made.survey(60)
+    survey.variables["age"] = np.tile([1.0, 2.0, 3.0, 4.0], 15)
+    made, name = banded(survey, "age")
+    assert name == "age (values)" and made.variable(name).levels == ("1", "2", "3", "4")
+    assert (made.variables[name] == survey.variables["age"] - 1).all()
+    asked, name = banded(survey, "age", 2)
+    assert name == "age (bands)" and asked.variable(name).levels == ("1 to 2", "3 to 4")
+    assert banded(hand_made.survey(60), "age")[1] == "age (bands)"
+
+
 def test_a_fit_with_groups_is_saved_and_read(made: Result, tmp_path: Path) -> None:
     made.save(tmp_path / "fit.nc")
     again = load(tmp_path / "fit.nc")

@@ -10,7 +10,6 @@ from medpsy.bind import bind
 from medpsy.engines.base import choose, engines
 from medpsy.engines.grid import Grid
 from medpsy.engines.grouped import Grouped, GroupSettings
-from medpsy.errors import SpecError
 from medpsy.fit import complete
 from medpsy.latent.cells import MOST_CELLS
 from medpsy.model import compose
@@ -177,13 +176,26 @@ def test_new_answers_of_moderated_mediators_and_continuous_moderators() -> None:
     np.testing.assert_allclose(slopes, [0.2, 0.5], atol=0.04)
 
 
-def test_products_of_constructs_are_refused() -> None:
-    text = "x =~ x1..x3\nm =~ m1..m3\ny =~ y1..y3\ny ~ x + m + x:m"
-    with pytest.raises(SpecError, match="multiplies the construct 'm' with 'x'"):
-        compose(parse_model(text))
-    text = "x =~ x1..x3\ndose ~ x\ngrade ~ x + dose + x:dose"
-    with pytest.raises(SpecError, match="with 'dose', which is a construct or explained"):
-        compose(parse_model(text))
+def test_whoever_is_left_out_leaves_their_cell() -> None:
+    from medpsy.inference.density import Density, start_point
+    from medpsy.inference.leave_out import refitted
+
+    data, _ = bound()
+    engine, _ = choose(data)
+    grid = Grid((np.linspace(-5, 5, 13),) * 3)
+    density = Density(data, engine.compiled(data, GroupSettings((grid, grid))))
+    u = start_point(data)
+    answered = {b.name: (b.values >= 0).sum() for b in data.blocks}
+
+    def sampler(other):  # type: ignore[no-untyped-def]
+        assert other.cells is not None and len(other.cells.parts) == 2
+        for d, block in enumerate(data.blocks):
+            left = sum((part.blocks[d].values >= 0).sum() for part in other.cells.parts)
+            assert left == answered[block.name] - (block.values[3] >= 0).sum()
+        return np.stack([u, u])
+
+    expected = density.likelihood.per_person(density.space.constrain(u))[3]
+    assert refitted(density, 3, sampler) == pytest.approx(expected)
 
 
 def test_a_report_of_moderated_constructs_says_where_effects_hold() -> None:

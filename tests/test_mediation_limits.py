@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -133,10 +133,14 @@ def test_what_has_no_tipping_point_or_stability_is_refused() -> None:
     x, m, y, _ = confounded(60)
     answers = survey({"x": x, "m": m, "y": y})
     moderated = around_mode(mp.Mediation("x", "m", "y", interaction=True, priors=FLAT), answers, 2)
-    with pytest.raises(SpecError, match="it is moderated"):
-        tipping(moderated.result)
-    with pytest.raises(SpecError, match="simple mediation without moderators"):
+    assert tipping(moderated.result)["x"].nunique() == 3  # at three values of the exposure
+    with pytest.raises(SpecError, match="changes with 'x' itself"):
         stability_grid(moderated.result)
+    several = around_mode(
+        mp.Mediation("x", ["m"], ["y", "z"], priors=FLAT), survey({"x": x, "m": m, "y": y, "z": -y + m}), 2
+    )
+    with pytest.raises(SpecError, match="one exposure, one mediator, one outcome"):
+        stability_grid(several.result)
     plain = around_mode(mp.Mediation("x", "m", "y", priors=FLAT), answers, 2)
     with pytest.raises(SpecError, match="not all between 0 and 1"):
         stability_grid(plain.result, (0.5, 1.0))
@@ -144,6 +148,80 @@ def test_what_has_no_tipping_point_or_stability_is_refused() -> None:
         tipping_curve(plain.result, "x")
     with pytest.raises(SpecError, match="no construct takes part"):
         naive_vs_latent(plain.result)
+
+
+def moderated_fit(n: int = 400):  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(8)
+    sex, x = np.arange(n) % 2, rng.normal(2, 3, n)
+    m = (0.5 - 0.3 * sex) * x + sex + rng.normal(size=n)
+    y = (0.3 + 0.4 * sex) * m + 0.2 * x + 2 * rng.normal(size=n)
+    answers = survey({"x": x, "m": m, "y": y, "sex": sex}, {"sex": ["f", "m"]})
+    model = mp.Mediation("x", "m", "y", moderation={"first": ["sex"], "second": ["sex"]}, priors=FLAT)
+    return around_mode(model, answers, 1), x, m, y, sex
+
+
+def test_tipping_points_of_a_moderated_path_are_told_setting_by_setting() -> None:
+    fit, *_ = moderated_fit()
+    table = fit.tipping_points().set_index("sex")
+    b = fit.simple_slopes("y", "m").set_index("sex")["mean"]
+    layout, sd = fit.result.data.layout, fit.tree["posterior"]["residual_sd"].to_numpy().ravel()
+    sd = sd * layout.unit
+    for level in ("f", "m"):
+        expected = b[level] * sd[0] / np.hypot(b[level] * sd[0], sd[1])
+        assert table.loc[level, "rho"] == pytest.approx(expected, rel=1e-9)
+        line = tipping_curve(fit.result, at={"sex": level})
+        effect = fit.conditional(at={"sex": level}).set_index("effect")["mean"]["indirect"]
+        assert line.loc[line["rho"] == 0, "mean"].item() == pytest.approx(effect, rel=1e-9)
+        assert line.attrs["setting"] == {"sex": level}
+    assert list(fit.tipping_points({"sex": "m"})["sex"]) == ["m"]
+
+
+def test_orders_and_stability_of_a_moderated_mediation_follow_from_correlations_at_each_level() -> None:
+    fit, x, _, _, sex = moderated_fit()
+    slopes = {pair: fit.simple_slopes(*pair).set_index("sex")["mean"] for pair in (("m", "x"), ("y", "m"))}
+    c = fit.effects().set_index("effect")["mean"]["direct"]
+    layout, sd = fit.result.data.layout, fit.tree["posterior"]["residual_sd"].to_numpy().ravel()
+    sd = sd * layout.unit
+    table = fit.orders_within()
+    assert len(table) == 12 and table["hypothesised"].sum() == 2
+    v = np.var(x - np.polyval(np.polyfit(sex, x, 1), sex))
+    for level in ("f", "m"):
+        a, b = slopes["m", "x"][level], slopes["y", "m"][level]
+        mixing = np.array([[1, 0, 0], [a, 1, 0], [a * b + c, b, 1]])
+        s = mixing @ np.diag([v, *sd**2]) @ mixing.T
+        r = s / np.sqrt(np.outer(np.diag(s), np.diag(s)))
+        own = table[(table["sex"] == level)].set_index("order")["indirect_mean"]
+        for i, j, k in permutations(range(3)):
+            name = " -> ".join("xmy"[q] for q in (i, j, k))
+            expected = r[i, j] * (r[j, k] - r[i, j] * r[i, k]) / (1 - r[i, j] ** 2)
+            assert own[name] == pytest.approx(expected, rel=1e-6)
+        grid = fit.stability_grid((0.5,), at={"sex": level}).iloc[0]
+        assert grid["here"] == pytest.approx(own["x -> m -> y"])
+        if grid["possible"]:
+            assert grid["a"] == pytest.approx(lagged_paths(r[0, 1], r[0, 2], r[1, 2], 0.5, 0.5, 0.5)[0])
+
+
+def test_mean_scores_of_a_moderated_mediation_are_compared_effect_by_effect() -> None:
+    text = "x =~ x1..x3\nm =~ m1..m3\nx ~ sex\nm ~ a*x + sex + a_sex*x:sex\npassed ~ b*m + c*x\n"
+    text += "direct := c\nindex := a_sex*b"
+    fitted = result(text, chains=1, draws=4)
+    table = naive_vs_latent(fitted)
+    assert set(table["sex"]) == {"f", "m"} and {"indirect", "direct", "total"} <= set(table["effect"])
+    data = fitted.data
+    score = {b.name: b.values.astype(float) for b in data.blocks}
+    with np.errstate(invalid="ignore"):
+        mean = {k: np.where(v < 0, 0, v).sum(1) / (v >= 0).sum(1) for k, v in score.items()}
+    y = data.observed[:, data.layout.nodes.index("passed")]
+    keep = ~(np.isnan(mean["x"]) | np.isnan(mean["m"]) | np.isnan(y))
+    z = {k: (v[keep] - v[keep].mean()) / v[keep].std() for k, v in mean.items()}
+    sex = data.design[keep, 1] > 0
+    y = (y[keep] - y[keep].mean()) / y[keep].std()
+    b = least_squares(y, m=z["m"], x=z["x"])["m"]
+    for level, flag in (("f", False), ("m", True)):
+        columns = {"x": z["x"], "w": 1.0 * (sex != flag), "xw": z["x"] * (sex != flag)}
+        a = least_squares(z["m"], **columns)["x"]
+        row = table[(table["sex"] == level) & (table["effect"] == "indirect")].iloc[0]
+        assert row["naive"] == pytest.approx(a * b, rel=1e-6)
 
 
 def test_sum_scores_attenuate_as_reliability_says() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from medpsy.errors import DataError, SpecError
 from medpsy.report import format as cells
 from medpsy.report.blocks import Block, Bullets, Code, Figure, Section, Table, Text
 from medpsy.report.context import Context
-from medpsy.report.sections import build_sections, modules
+from medpsy.report.sections import at_a_glance, build_sections, modules, provenance
 from medpsy.report.sections.provenance import flatten
 from medpsy.report.tables import table
 
@@ -64,7 +66,7 @@ def test_an_empty_context_has_no_section() -> None:
 def test_effects_are_printed_in_full(sections: dict[str, Section]) -> None:
     (effects,) = tables(sections["At a glance"])
     assert printed(effects)[1] == [
-        "direct", "mental health → professional mission", "0.041", "0.040", "0.062", "−0.081", "0.161",
+        "direct", "mental health → professional mission", "0.041", "0.062", "−0.081", "0.161",
         ".741", "51.3 %", "0.033 [−0.065, 0.129]",
     ]  # fmt: skip
     assert any("[−0.050, 0.050] for every effect" in note for note in effects.notes)
@@ -219,3 +221,34 @@ def test_formats_are_guessed_and_misspelt_ones_are_named() -> None:
 def test_mixed_cells_are_written_by_their_own_kind() -> None:
     written = [cells.cell(value, "value") for value in (True, np.int64(4000), 0.25, "text", None, np.nan)]
     assert written == ["yes", "4,000", "0.25", "text", "–", "–"]
+
+
+def test_a_measurement_model_says_how_well_it_measures_and_what_does_not_fit() -> None:
+    items = pd.DataFrame({"item": ["m1", "m2"], "flag": ["", "S-X2"]})
+    pairs = pd.DataFrame({"item_1": ["m1"], "item_2": ["m2"], "flag": ["Q3, table"]})
+    context = made_up.context(
+        effects_text=(), edges=pd.DataFrame(), effects=pd.DataFrame(),
+        parts={"item_fit": SimpleNamespace(items=items), "local_dependence": pairs},
+    )  # fmt: skip
+    section = at_a_glance.build(context)
+    assert section is not None
+    [told] = [block for block in section.blocks if isinstance(block, Bullets)]
+    assert told.items[-2:] == [
+        "Items that do not fit: m2.",
+        "Items that go together more than their constructs explain: m1 with m2.",
+    ]
+    assert "(95 % interval " in told.items[0]
+    assert not any(isinstance(block, Figure) for block in section.blocks)
+
+
+def test_negative_numbers_in_sentences_have_a_true_minus() -> None:
+    section = at_a_glance.build(made_up.context(effects_text=("It is -0.2 (95 % interval -.3 to -0.1).",)))
+    assert section is not None
+    assert section.blocks[0] == Bullets(["It is −0.2 (95 % interval −.3 to −0.1)."])
+
+
+def test_provenance_prints_no_empty_rows_and_no_endless_digits() -> None:
+    section = provenance.build(made_up.context(provenance={"note": "", "tune": None, "error": 0.00026918375}))
+    assert section is not None
+    [table] = [block for block in section.blocks if isinstance(block, Table)]
+    assert table.frame.to_numpy().tolist() == [["error", "0.000269184"]]

@@ -148,7 +148,6 @@ BAD = {
     "\ny ~ x": "has a second-order construct 'g' and y ~ x",
     "\nx ~~ m": "has a second-order construct 'g' and x ~~ m",
     "\nv =~ v1..v3": "'v' is no part of the second-order construct 'g'",
-    "\nage ~ g": "has a second-order construct 'g' and age ~ g",
     "\nh =~ x + m + y": "'g' and 'h' are both measured by constructs",
 }
 

@@ -241,7 +241,7 @@ MISTAKES = [
     (put("observed", "hour", value={}), "'hour' is no explained observed variable", "Did you mean 'hours'?"),
     (put("observed", "hours", "sd", value=0), "sd of 'hours' is 0, not positive", ""),
     (put("observed", "hours", "share", value=0.5), "unknown key 'share'", "Known: mean, sd"),
-    (put("observed", "passed", "share", value=1), "'share' is 1", "between 0 and 1"),
+    (put("observed", "passed", "share", value=1), "share of 'passed' is 1, not between 0 and 1", "= 0.5"),
     (put("items", "mm", value={}), "'mm' is no construct", "Did you mean 'm'?"),
     (put("items", "m", value=None), "the items of 'm' have no truth", "[truth.items.m]"),
     (

@@ -9,9 +9,11 @@ import pytest
 import medpsy as mp
 from medpsy.errors import SpecError
 from medpsy.families.base import families
+from medpsy.families.base import family as part
+from medpsy.families.explained import has_locations
 from medpsy.model import compose
 from medpsy.spec.model_spec import Construct, ModelSpec
-from medpsy.spec.presets import PRESETS
+from medpsy.spec.presets import HIERARCHICAL, PRESETS
 from medpsy.spec.priors import parse_prior
 from medpsy.spec.write_toml import to_toml
 
@@ -52,6 +54,10 @@ def test_named_priors_win_over_the_preset() -> None:
 @pytest.mark.parametrize("family", families())
 def test_every_prior_fits_its_parameter(name: str, family: str) -> None:
     spec = ModelSpec((Construct("x", ("x1", "x2", "x3"), family),), priors=(("preset", name),))
+    if name == HIERARCHICAL and not has_locations(part(family)):
+        with pytest.raises(SpecError, match="has no location to explain"):
+            compose(spec)
+        return
     for row in compose(spec).table:
         if row.free and row.prior is not None:
             both = (row.support, row.prior.support)

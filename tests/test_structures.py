@@ -69,7 +69,7 @@ def test_the_reduced_form_solves_the_equations(name: str, bound_models: dict[str
         np.testing.assert_allclose(np.triu(chol, 1), 0.0, atol=1e-15)
         explained = want_mean @ data.layout.covariance @ want_mean.T
         variance = np.diag(explained + want_covariance)
-        np.testing.assert_allclose(total_sd(mean, chol, data.layout) ** 2, variance, rtol=1e-12)
+        np.testing.assert_allclose(total_sd(mean, chol, data.layout, p) ** 2, variance, rtol=1e-12)
 
 
 def test_a_binary_outcome_counts_with_its_logistic_residual() -> None:
@@ -77,7 +77,7 @@ def test_a_binary_outcome_counts_with_its_logistic_residual() -> None:
     p = values_at(data, 1) | {"path": np.array([0.7])}
     eq = data.model.structure.equations(p, data.layout, Numpy)
     mean, chol = system(eq, data.layout, Numpy)
-    assert total_sd(mean, chol, data.layout) == pytest.approx([1.0, np.sqrt(0.49 + np.pi**2 / 3)])
+    assert total_sd(mean, chol, data.layout, p) == pytest.approx([1.0, np.sqrt(0.49 + np.pi**2 / 3)])
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from medpsy.api.attrition import dropout
     from medpsy.api.change import change
+    from medpsy.api.common_method import common_method
     from medpsy.api.compare import compare
     from medpsy.api.constructs import (
         FourParameterLogistic,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     )
     from medpsy.api.data import from_frame, load_example, read_survey, screen, write_csv
     from medpsy.api.dif import Dif, dif
+    from medpsy.api.explained import ManyFacet, explain_items
     from medpsy.api.fits import Fit, load_fit
     from medpsy.api.group_differences import GroupDifferences, group_differences
     from medpsy.api.invariance import Invariance, invariance
@@ -47,19 +50,29 @@ if TYPE_CHECKING:
         reliability,
         validity,
     )
+    from medpsy.api.longitudinal import (
+        CrossLagged,
+        LaggedMediation,
+        LatentGrowth,
+        RandomInterceptCrossLagged,
+    )
     from medpsy.api.mediation import Mediation
     from medpsy.api.models import Model, load_model
     from medpsy.api.structured import Bifactor, CrossLoadings, SecondOrder, Testlets
+    from medpsy.api.wave_invariance import wave_invariance
     from medpsy.classical.group_scores import what_if
     from medpsy.errors import DataError, FitError, MedpsyError, SpecError
     from medpsy.spec.groups import Groups
+    from medpsy.survey.covariance import read_covariance
     from medpsy.survey.instrument import Instrument
+    from medpsy.survey.ratings import read_ratings
     from medpsy.survey.toml_instrument import read_instrument as load_instrument
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Bifactor",
+    "CrossLagged",
     "CrossLoadings",
     "DataError",
     "Dif",
@@ -74,13 +87,17 @@ __all__ = [
     "Groups",
     "Instrument",
     "Invariance",
+    "LaggedMediation",
+    "LatentGrowth",
     "LinearFactor",
+    "ManyFacet",
     "Mediation",
     "MedpsyError",
     "Model",
     "Nominal",
     "Observed",
     "PartialCredit",
+    "RandomInterceptCrossLagged",
     "Rasch",
     "RatingScale",
     "SecondOrder",
@@ -92,13 +109,16 @@ __all__ = [
     "__version__",
     "audit",
     "change",
+    "common_method",
     "compare",
     "content_validity",
     "correlations",
     "describe",
     "dif",
     "discriminant",
+    "dropout",
     "efa",
+    "explain_items",
     "factorability",
     "from_frame",
     "group_differences",
@@ -110,16 +130,25 @@ __all__ = [
     "load_model",
     "number_of_factors",
     "polychoric",
+    "read_covariance",
+    "read_ratings",
     "read_survey",
     "reliability",
     "screen",
     "validity",
+    "wave_invariance",
     "what_if",
     "write_csv",
 ]
 
 #: Public name -> where it lives: ``module``, or ``module:name`` where it is called otherwise there.
 _LAZY = {
+    "CrossLagged": "medpsy.api.longitudinal",
+    "LaggedMediation": "medpsy.api.longitudinal",
+    "LatentGrowth": "medpsy.api.longitudinal",
+    "RandomInterceptCrossLagged": "medpsy.api.longitudinal",
+    "read_covariance": "medpsy.survey.covariance",
+    "dropout": "medpsy.api.attrition",
     "read_survey": "medpsy.api.data",
     "screen": "medpsy.api.data",
     "from_frame": "medpsy.api.data",
@@ -139,6 +168,9 @@ _LAZY = {
     "TwoParameterLogistic": "medpsy.api.constructs",
     "LinearFactor": "medpsy.api.constructs",
     "Observed": "medpsy.api.constructs",
+    "explain_items": "medpsy.api.explained",
+    "ManyFacet": "medpsy.api.explained",
+    "read_ratings": "medpsy.survey.ratings",
     "Bifactor": "medpsy.api.structured",
     "CrossLoadings": "medpsy.api.structured",
     "SecondOrder": "medpsy.api.structured",
@@ -155,6 +187,7 @@ _LAZY = {
     "Mediation": "medpsy.api.mediation",
     "load_model": "medpsy.api.models",
     "change": "medpsy.api.change",
+    "common_method": "medpsy.api.common_method",
     "compare": "medpsy.api.compare",
     "Fit": "medpsy.api.fits",
     "load_fit": "medpsy.api.fits",
@@ -170,6 +203,7 @@ _LAZY = {
     "polychoric": "medpsy.api.judging",
     "reliability": "medpsy.api.judging",
     "validity": "medpsy.api.judging",
+    "wave_invariance": "medpsy.api.wave_invariance",
     "MedpsyError": "medpsy.errors",
     "DataError": "medpsy.errors",
     "SpecError": "medpsy.errors",

@@ -9,7 +9,9 @@ import numpy as np
 
 from medpsy.errors import DataError, SpecError
 from medpsy.families.base import Block, a_number, unsuited
+from medpsy.families.shared import shared
 from medpsy.groups.build import regroup
+from medpsy.groups.clusters import recluster
 from medpsy.groups.grouping import Grouping
 from medpsy.latent.base import Coefficient, Column, Layout
 from medpsy.latent.cells import Cells, split
@@ -35,8 +37,8 @@ class ModelData:
     design : ndarray, shape (person, 1 + column)
         A one, then covariates: numbers z-scored, categories as centred indicators.
     observed : ndarray, shape (person, node)
-        z-scored values of explained observed variables (0/1 for binary ones); NaN where missing and in
-        the columns of constructs.
+        Values of explained observed variables, z-scored where their family is ``standardised``; NaN where
+        missing and in the columns of constructs.
     parameters : tuple of Parameter
         Every free parameter, in sampling order.
     groups : Grouping, optional
@@ -57,8 +59,8 @@ class ModelData:
 
     @property
     def undivided(self) -> bool:
-        """Whether all persons share one model: no groups, no cells."""
-        return self.groups is None and self.cells is None
+        """Whether all persons share one model: no groups, no cells, no clusters."""
+        return self.groups is None and self.cells is None and self.layout.levels is None
 
     @property
     def n_person(self) -> int:
@@ -87,18 +89,44 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
     )
     columns, values = _columns(model.covariates, survey)
     layout, observed, values = _layout(model, survey, columns, values)
+    _refuse_copies(layout, values, observed)
     parameters = list(model.structure.parameters(layout, model.table))
     for block in blocks:
-        parameters += model.families[block.name].parameters(block, model.table)
+        own = model.families[block.name].parameters(block, model.table)
+        parameters += shared(own, block, blocks, model.spec)
     data = ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+    if model.spec.clusters is not None:
+        data = recluster(data, survey)
     if model.spec.groups is None:
-        return split(data)
+        return split(data) if data.cells is None else data
     if layout.moderated.size:
         raise SpecError(
             "paths of constructs cannot change with a variable inside a model with groups",
             hint="In the groups all paths differ: leave the products out, or the groups.",
         )
     return regroup(data, survey)
+
+
+def _refuse_copies(layout: Layout, design: np.ndarray, observed: np.ndarray) -> None:
+    """Refuse an explained variable that is a straight-line copy of what explains it.
+
+    Raises
+    ------
+    DataError
+    """
+    for c in layout.coefficients:
+        family = layout.observed[c.target]
+        held = c.from_column or layout.observed[c.source] is not None
+        if family is None or not family.normal or not held:
+            continue
+        source = design[:, c.source] if c.from_column else observed[:, c.source]
+        both = ~np.isnan(source) & ~np.isnan(observed[:, c.target])
+        x, y = source[both], observed[both, c.target]
+        if len(x) > 2 and x.std() > 0 and y.std() > 0 and abs(np.corrcoef(x, y)[0, 1]) > 1 - 1e-12:
+            raise DataError(
+                f"'{layout.nodes[c.target]}' is a copy of '{layout.term(c)}': their correlation is 1",
+                hint="One variable under two names explains nothing: check the columns.",
+            )
 
 
 def local(data: ModelData, block: Block, p: dict[str, Any]) -> dict[str, Any]:
@@ -125,11 +153,7 @@ def _block(construct: Construct, factor: int, model: ComposedModel, survey: Surv
         return Block(construct, factor, values, max(sizes), labels, np.zeros(n_item), np.ones(n_item))
     columns = []
     for item in construct.items:
-        if item in survey.instrument.items:
-            codes = survey.item_codes([item])[:, 0].astype(float)
-            columns.append(np.where(codes < 0, np.nan, codes))
-        else:
-            columns.append(_number(item, survey))
+        columns.append(_answers(item, survey) if item in survey.instrument.items else _number(item, survey))
     raw = np.column_stack(columns)
     _check_answers(construct, raw, ~np.isnan(raw))
     centre, unit = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
@@ -164,11 +188,18 @@ def _check_answers(construct: Construct, values: np.ndarray, given: np.ndarray) 
             hint="Without variation nothing can be measured: check the coding of these columns.",
         )
     persons = int(given.any(axis=1).sum())
-    if persons < len(construct.items):
+    # Items that are explained by their properties may be many: a rater and a task make one.
+    if persons < len(construct.items) and construct.properties is None:
         raise DataError(
             f"'{construct.name}' has {len(construct.items)} items but only {persons} persons answered any",
             hint="Use fewer items, or collect more answers.",
         )
+
+
+def _answers(item: str, survey: Survey) -> np.ndarray:
+    """Codes of an item as numbers, NaN where there is no answer."""
+    codes = survey.item_codes([item])[:, 0].astype(float)
+    return np.where(codes < 0, np.nan, codes)
 
 
 def _number(name: str, survey: Survey) -> np.ndarray:
@@ -234,9 +265,9 @@ def _layout(
     given = {
         name: (observed[:, i], float(centre[i]), float(unit[i]))
         for i, name in enumerate(sketch.nodes)
-        if not sketch.latent[i]
+        if sketch.families[i] != "latent"
     }
-    latent = [name for name, held in zip(sketch.nodes, sketch.latent, strict=True) if held]
+    latent = [name for name, family in zip(sketch.nodes, sketch.families, strict=True) if family == "latent"]
     more, products = product_columns(model.spec.paths, columns, values, given, latent)
     _check_products(more, products, survey)
     columns, values = (*columns, *more), np.column_stack([values, products])
@@ -248,7 +279,8 @@ def _layout(
         centre=centre,
         covariance=np.atleast_2d(np.cov(values, rowvar=False, ddof=0)),
     )
-    return layout, observed, values
+    scaled = getattr(model.structure, "scaled", None)
+    return (layout if scaled is None else scaled(layout)), observed, values
 
 
 def _coefficients(model: ComposedModel, columns: tuple[Column, ...]) -> tuple[Coefficient, ...]:
@@ -264,7 +296,10 @@ def _coefficients(model: ComposedModel, columns: tuple[Column, ...]) -> tuple[Co
         target, source = place[path.target], place.get(path.source, -1)
         if source >= 0 and not path.by:
             found.append(Coefficient(path.key, target, source, False, path.label, path))
-        elif source >= 0 and model.sketch.latent[source]:
+        elif source >= 0 and model.sketch.families[source] == "latent" and set(path.by) & place.keys():
+            times = tuple(place[name] for name in path.by)
+            found.append(Coefficient(path.key, target, source, False, path.label, path, times=times))
+        elif source >= 0 and model.sketch.families[source] == "latent":
             for c in where[frozenset(path.by)]:
                 name = f"{path.target}~{path.source}:{columns[c].name}"
                 found.append(Coefficient(name, target, source, False, path.label, path, c + 1))
@@ -293,29 +328,23 @@ def _explained(model: ComposedModel, survey: Survey) -> tuple[np.ndarray, np.nda
     place = {name: i for i, name in enumerate(sketch.nodes)}
     observed = np.full((survey.n_person, len(sketch.nodes)), np.nan)
     centre, unit = np.zeros(len(sketch.nodes)), np.ones(len(sketch.nodes))
-    for name, family in zip(sketch.nodes, sketch.families, strict=True):
-        if family == "latent":
+    for name, family in zip(sketch.nodes, sketch.observed, strict=True):
+        if family is None:
             continue
-        raw = _number(name, survey)
+        asked = model.spec.linear is not None and name in survey.instrument.items
+        raw = _answers(name, survey) if asked else _number(name, survey)
         if np.isnan(raw).all():
             raise DataError(
                 f"explained variable '{name}' has no value at all", hint="Leave it out, or check its column."
             )
-        if family == "bernoulli":
-            odd = raw[~np.isnan(raw) & (raw != 0) & (raw != 1)]
-            if odd.size:
-                raise DataError(
-                    f"binary outcome '{name}' holds the value {odd[0]:g}",
-                    hint="Code it 0 and 1, or declare it as a category with two levels.",
-                )
-            observed[:, place[name]] = raw
-        else:
-            if np.unique(raw[~np.isnan(raw)]).size < 2:
-                raise DataError(
-                    f"explained variable '{name}' has the same value for everybody",
-                    hint="There is nothing to explain: leave it out of the model.",
-                )
-            unit[place[name]] = np.nanstd(raw)
-            centre[place[name]] = np.nanmean(raw)
-            observed[:, place[name]] = (raw - np.nanmean(raw)) / unit[place[name]]
+        family.check(name, raw)
+        if np.unique(raw[~np.isnan(raw)]).size < 2:
+            raise DataError(
+                f"explained variable '{name}' has the same value for everybody",
+                hint="There is nothing to explain: leave it out of the model.",
+            )
+        at = place[name]
+        if family.standardised:
+            centre[at], unit[at] = np.nanmean(raw), np.nanstd(raw)
+        observed[:, at] = (raw - centre[at]) / unit[at]
     return observed, centre, unit

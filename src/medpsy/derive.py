@@ -10,6 +10,9 @@ import numpy as np
 from medpsy.bind import ModelData, local
 from medpsy.errors import SpecError
 from medpsy.latent.base import system, total_sd
+from medpsy.latent.clustered import ClusteredStructure
+from medpsy.latent.linear import LinearStructure
+from medpsy.latent.linear_raw import labelled
 from medpsy.latent.products import level_dim, level_names, raw_map
 from medpsy.ops import Numpy
 from medpsy.spec.expressions import parse_expression
@@ -40,7 +43,12 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
     coefficients = raw_coefficients(data, values)
     if coefficients is not None:
         out["coefficient"] = (("regression",), coefficients)
-    return out | definitions(data, coefficients, _correlation_labels(data, values))
+    labels = _correlation_labels(data, values)
+    if isinstance(data.model.structure, ClusteredStructure):
+        more = data.model.structure.labels(values, data.layout)
+        labels |= more
+        out |= data.model.structure.reported(values, data.layout) | {k: ((), v) for k, v in more.items()}
+    return out | definitions(data, coefficients, labels)
 
 
 def standardised(
@@ -55,23 +63,39 @@ def standardised(
         return _by_group(data, values, standardised)
     eq = data.model.structure.equations(values, data.layout, Numpy)
     mean, chol = system(eq, data.layout, Numpy)
-    sd = total_sd(mean, chol, data.layout)
+    sd = total_sd(mean, chol, data.layout, values)
     internal = data.model.structure.coefficients(values, data.layout, Numpy)
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     if internal is None:
         return out
-    scaled = np.empty_like(internal)
+    scale = np.empty_like(internal)
+    # As a source, a binary variable or a count has the sd of its values; its sd above is that of its link.
+    values_sd = sd.copy()
+    for i, one in enumerate(data.layout.observed):
+        if one is not None and not one.linear:
+            values_sd[..., i] = np.nanstd(data.observed[:, i])
     for i, c in enumerate(data.layout.coefficients):
-        source = 1.0 if c.from_column else sd[..., c.source]
-        scaled[..., i] = internal[..., i] * source / sd[..., c.target]
-    out["coefficient"] = (("regression",), scaled)
-    return out | definitions(data, scaled, _correlation_labels(data, values))
+        source = 1.0 if c.from_column else values_sd[..., [c.source, *c.times]].prod(-1)
+        scale[..., i] = source / sd[..., c.target]
+    labels = _correlation_labels(data, values)
+    structure = data.model.structure
+    if isinstance(structure, ClusteredStructure):
+        scale = structure.level_scale(values, data.layout) if structure.split else scale
+        more = structure.labels(values, data.layout, scale)
+        labels |= more
+        out |= {name: ((), value) for name, value in more.items()}
+    out["coefficient"] = (("regression",), internal * scale)
+    return out | definitions(data, internal * scale, labels)
 
 
 def raw_coefficients(data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray | None:
     """Coefficients (..., coefficient) in raw units of observed variables."""
     internal = data.model.structure.coefficients(values, data.layout, Numpy)
-    return None if internal is None else internal @ raw_map(data.layout).T
+    if internal is None:
+        return None
+    first = data.parameters[0]
+    lead = values[first.name].shape[: values[first.name].ndim - len(first.shape)]
+    return np.broadcast_to(internal @ raw_map(data.layout).T, (*lead, internal.shape[-1]))
 
 
 def definitions(
@@ -88,10 +112,11 @@ def definitions(
     """
     levels = dict.fromkeys(labels, ()) | level_names(data.layout) | definition_levels(data)
     known: dict[str, Any] = dict(labels)
+    firsts: dict[str, str] = {}  # a label on several paths makes them equal
     if coefficients is not None:
         own: dict[str, list[int]] = {}
         for i, c in enumerate(data.layout.coefficients):
-            if c.label:
+            if c.label and c.path.key == firsts.setdefault(c.label, c.path.key):
                 own.setdefault(c.label, []).append(i)
         known |= {
             name: coefficients[..., at] if levels[name] else coefficients[..., at[0]]
@@ -165,9 +190,14 @@ def _by_group(
     return out
 
 
-def _correlation_labels(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Correlations that carry a label (``left ~~ label*right``)."""
+def _correlation_labels(
+    data: ModelData, values: dict[str, np.ndarray], standard: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Correlations that carry a label (``left ~~ label*right``); of linear models what else carries one."""
     out = {}
+    structure = data.model.structure
+    if isinstance(structure, LinearStructure):
+        return labelled(structure, values, data.layout, standard=standard)
     for covariance in data.model.spec.covariances:
         if covariance.label:
             eq = data.model.structure.equations(values, data.layout, Numpy)

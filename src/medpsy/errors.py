@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -48,6 +49,13 @@ class SpecError(MedpsyError):
 
 class FitError(MedpsyError):
     """The model and the data are fine apart, but no posterior could be computed."""
+
+
+def writing_cure(error: Exception) -> str:
+    """Return what to do about a file that could not be written."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space, or choose a folder on another disk."
+    return "Choose a folder that exists, or can be made, and that you may write to."
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

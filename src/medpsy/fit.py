@@ -23,9 +23,11 @@ from medpsy.dims import (
     POSTERIOR,
     SAMPLE_STATS,
 )
-from medpsy.engines.base import LikelihoodEngine, choose
+from medpsy.engines.base import LikelihoodEngine, choose, terms_of, without_integrated
+from medpsy.engines.two_level import TwoLevel
 from medpsy.errors import SpecError
 from medpsy.model import ComposedModel
+from medpsy.observed.base import observed_family
 from medpsy.result import Result
 from medpsy.screening.incomplete_variables import RequireVariables
 from medpsy.screening.screen import screen
@@ -69,7 +71,7 @@ def fit(
     cores : int, optional
         Chains that run at the same time; all processors by default.
     engine : str
-        ``"auto"``, ``"gaussian"``, ``"quadrature"`` or ``"conditional"``.
+        ``"auto"``, ``"gaussian"``, ``"equations"``, ``"quadrature"`` or ``"conditional"``.
     route : str
         ``"auto"``, ``"compiled"`` or ``"pymc"``.
     sampler : str, optional
@@ -110,10 +112,12 @@ def complete(model: ComposedModel, survey: Survey) -> Survey:
     names += [name for name in dict.fromkeys(factors) if name not in latent and name not in names]
     if model.spec.groups is not None and model.spec.groups.by not in names:
         names.append(model.spec.groups.by)
-    binary = {o.name for o in model.spec.observed if o.family == "bernoulli"}
-    if binary:
-        # With a binary outcome persons are sampled, and what explains it must be known.
-        names += [o.name for o in model.spec.observed if o.name not in binary]
+    if model.spec.clusters is not None:
+        names.append(model.spec.clusters.by)
+    if not all(observed_family(o.family).normal for o in model.spec.observed):
+        # Not integrated in closed form: what explains something must be known.
+        sources = {name for path in model.spec.paths for name in path.variables}
+        names += [o.name for o in model.spec.observed if o.name in sources]
     if not names:
         return survey
     rule = RequireVariables(tuple(names))
@@ -135,14 +139,26 @@ def _route(engine: LikelihoodEngine, data: ModelData, route: str, sampler: str |
 def _sample(
     route: str, data: ModelData, engine: LikelihoodEngine, sampler: str | None, options: dict[str, Any]
 ) -> Posterior:
-    """Take the route."""
+    """Take the route; what the engine integrates out is drawn afterwards."""
+    part = without_integrated(data, engine)
     if route == "compiled":
         from medpsy.inference.compiled_route import run
 
-        return run(data, engine, **options)
-    from medpsy.inference.pymc_route import run as run_pymc
+        posterior = run(part, engine, **options)
+    else:
+        from medpsy.inference.pymc_route import run as run_pymc
 
-    return run_pymc(data, engine, sampler=sampler, **options)
+        posterior = run_pymc(part, engine, sampler=sampler, **options)
+    if isinstance(engine, TwoLevel):
+        rng = np.random.default_rng(options["seed"])
+        posterior.values |= engine.recovered(data, posterior.values, rng)
+    return posterior
+
+
+def _latent_names(data: ModelData) -> list[str]:
+    """Latent nodes that sampled normals stand for: constructs, and one of second order with paths."""
+    layout = data.layout
+    return [name for name, family in zip(layout.nodes, layout.families, strict=True) if family == "latent"]
 
 
 def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr.DataTree:
@@ -163,7 +179,7 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
     variables = {p.name: ((*lead, *p.dims), posterior.values[p.name]) for p in data.parameters}
     person = data.person.astype(str)
     if "z" in posterior.values:
-        labels |= {PERSON: person, "factor": [block.name for block in data.blocks]}
+        labels |= {PERSON: person, "factor": _latent_names(data)}
         variables["z"] = ((*lead, PERSON, "factor"), posterior.values["z"])
     for name, (dims, value) in derived(data, posterior.values).items():
         variables[name] = ((*lead, *dims), value)
@@ -184,8 +200,10 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
         CONSTANT: dataset({"design": ((PERSON, "column"), data.design)}, {PERSON: person}),
     }
     if posterior.log_likelihood is not None:
-        terms = dataset({ANSWERS: ((*lead, PERSON), posterior.log_likelihood)}, coords | {PERSON: person})
-        terms.attrs["level"] = engine.unit
+        dim, names = terms_of(data, engine)
+        terms = dataset({ANSWERS: ((*lead, dim), posterior.log_likelihood)}, coords | {dim: names})
+        given = data.layout.levels is not None and dim == PERSON
+        terms.attrs["level"] = f"{engine.unit}, clusters given" if given else engine.unit
         children[LOG_LIKELIHOOD] = terms
     if posterior.matched:
         who = list(posterior.matched)
@@ -222,7 +240,7 @@ def _provenance(
         "route": {"name": route[0], "why": route[1]},
         "sampler": {"name": sampler or posterior.method}
         | {k: v for k, v in options.items() if k != "progress"}
-        | {"chains": kept[0], "draws": kept[1]},
+        | {"chains": kept[0], "draws": kept[1], "draws asked": options["draws"]},
         "note": posterior.note,
         "log": posterior.log,
         "numerics": posterior.numerics,

@@ -37,12 +37,13 @@ def stored() -> Iterator[bool]:
     """What Numba decorates inside is kept in medpsy's own folder; gives whether there is one."""
     import numba
 
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = before or folder()
+    config: Any = numba.config  # its settings are made at run time
+    before = config.CACHE_DIR
+    config.CACHE_DIR = before or folder()
     try:
-        yield bool(numba.config.CACHE_DIR)
+        yield bool(config.CACHE_DIR)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 @cache

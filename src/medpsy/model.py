@@ -10,16 +10,27 @@ import numpy as np
 from medpsy.errors import SpecError
 from medpsy.families.base import ResponseFamily, family
 from medpsy.families.crossed import Crossed
+from medpsy.families.explained import Explained, has_locations
 from medpsy.families.nested import Nested
+from medpsy.families.shared import shared_rows
 from medpsy.groups.rows import group_rows
 from medpsy.latent.base import LatentStructure, Layout, structure
+from medpsy.latent.clustered import ClusteredStructure
+from medpsy.latent.linear import LinearStructure
+from medpsy.latent.linear_plan import whole_groups
 from medpsy.latent.second_order import SecondOrderStructure
 from medpsy.mediation.base import written_out
+from medpsy.mediation.nonlinear import check_nonlinear
+from medpsy.mediation.waves import from_waves
 from medpsy.spec import graph
 from medpsy.spec.check import check
+from medpsy.spec.clusters import decomposed
+from medpsy.spec.latent_products import check_latent_products
+from medpsy.spec.linear import completed
 from medpsy.spec.model_spec import Construct, ModelSpec, Observed, Path
 from medpsy.spec.parameters import ParameterRow, ParameterTable
-from medpsy.spec.presets import with_priors
+from medpsy.spec.presets import HIERARCHICAL, PRESET, with_priors
+from medpsy.spec.second_order import with_loadings
 
 
 @dataclass(frozen=True)
@@ -72,22 +83,27 @@ def compose(spec: ModelSpec) -> ComposedModel:
         An item in two constructs, an undefined name, a cycle, an unknown family or design, a prior on a
         parameter that does not exist, an expression over unknown labels.
     """
-    spec = written_out(spec)
+    spec = from_waves(spec)
+    spec = completed(spec) if spec.linear is not None else written_out(spec)
     check(spec)
-    order = graph.order(spec)
+    spec = with_loadings(spec)
+    order = (*decomposed(spec), *graph.order(spec))
     spec = _canonical(spec, order)
     nodes = _nodes(spec, order)
     _refuse_redundant(spec)
-    _refuse_products(spec)
+    check_latent_products(spec)
+    check_nonlinear(spec)
     covariates = graph.covariates(spec)
     kind = _structure_name(spec, nodes)
     sketch = _sketch(spec, nodes, kind)
     parts: dict[str, ResponseFamily] = {c.name: _measured(c, spec) for c in spec.constructs}
     rows: list[ParameterRow] = []
-    chosen = SecondOrderStructure(spec.second_order) if spec.second_order else structure(kind)
+    chosen = _structure(kind, spec)
+    if spec.clusters is not None:
+        chosen = ClusteredStructure(chosen, spec.clusters)
     rows += chosen.rows(spec.paths, sketch)
     for construct in spec.constructs:
-        rows += parts[construct.name].rows(construct)
+        rows += shared_rows(parts[construct.name].rows(construct), construct.name, spec)
     if spec.groups is not None:
         rows += group_rows(spec.groups, spec.constructs, parts)
     for definition in spec.definitions:
@@ -107,12 +123,34 @@ def compose(spec: ModelSpec) -> ComposedModel:
     return ComposedModel(spec, chosen, parts, table, sketch, covariates)
 
 
+def _structure(kind: str, spec: ModelSpec) -> LatentStructure:
+    """The structure, told what it needs of the specification."""
+    if kind == "linear":
+        return LinearStructure(spec)
+    return SecondOrderStructure(spec.second_order) if kind == "second_order" else structure(kind)
+
+
 def _measured(construct: Construct, spec: ModelSpec) -> ResponseFamily:
-    """The family of a construct, aware of specific factors and of cross-loadings of its items."""
+    """The family of a construct, aware of specific factors, cross-loadings and properties of its items."""
     chosen = family(construct.family)
+    pairs = [(item, c.name) for item in construct.items for c in spec.constructs if item in c.cross]
+    pooled = dict(spec.priors).get(PRESET) == HIERARCHICAL
+    if pooled and construct.properties is None:
+        # Constructs that the preset is not about keep their defaults, unless it is about none.
+        suited = [c.name for c in spec.constructs if has_locations(family(c.family))]
+        pooled = not suited or construct.name in suited
+    if pooled or construct.properties is not None:
+        others = {"specific factors": construct.specific, "cross-loadings": pairs, "groups": spec.groups}
+        what = "a hierarchical prior over its items" if construct.properties is None else "item properties"
+        for name, present in others.items():
+            if present:
+                raise SpecError(
+                    f"'{construct.name}' has {what} and {name}, which cannot be combined",
+                    hint="Leave one of the two out.",
+                )
+        return Explained(chosen, construct, pooled)
     if construct.specific:
         return Nested(chosen, construct)
-    pairs = [(item, c.name) for item in construct.items for c in spec.constructs if item in c.cross]
     return Crossed(chosen, construct, tuple(pairs)) if pairs else chosen
 
 
@@ -120,20 +158,25 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
     """Fill in observed variables that are explained, and put paths in topological order."""
     latent = {c.name for c in spec.constructs}
     declared = {o.name: o for o in spec.observed}
-    targets = [name for name in order if name not in latent and any(p.target == name for p in spec.paths)]
+    means = decomposed(spec)
+    explained = {p.target for p in spec.paths} | set(means)
+    targets = [name for name in order if name not in latent and name in explained]
+    known = {*latent, *spec.latents}
     for name in declared:
-        if name not in targets:
+        if name not in targets and spec.linear is None and name not in decomposed(spec):
             raise SpecError(
                 f"observed variable '{name}' has a family but nothing explains it",
                 hint="Only explained variables need one; covariates are taken as they are.",
             )
-    observed = tuple(declared.get(name, Observed(name)) for name in targets)
+    targets = [*(name for name in declared if name not in targets), *targets]
+    observed = tuple(declared.get(name, Observed(name)) for name in targets if name not in known)
     place = {name: i for i, name in enumerate(order)}
     first = {c.name: i for i, c in enumerate(spec.constructs)}
 
     def rank(path: Path) -> tuple[int, int, int, int, str]:
         structural = path.source in latent or path.source in targets
         labelled = path.label is None
+        structural = structural or path.source in spec.latents
         return (place[path.target], len(path.by), int(not structural), int(labelled), path.key)
 
     labelled = {(p.target, p.source) for p in spec.paths if p.label and not p.by}
@@ -153,18 +196,23 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
 
 def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:
     """Constructs and explained variables: exogenous constructs first, then topological order."""
-    explained = [name for name in order if any(p.target == name for p in spec.paths)]
+    means = decomposed(spec)
+    explained = [name for name in order if name in means or any(p.target == name for p in spec.paths)]
     latent = [c.name for c in spec.constructs]
     structural = {p.target for p in spec.paths if p.source in latent or p.source in explained}
     first = [name for name in latent if name not in structural]
+    if spec.linear is not None:
+        first = [n for n in (*latent, *spec.latents, *(o.name for o in spec.observed)) if n not in explained]
     return (*first, *(name for name in explained if name not in first))
 
 
 def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
     """``correlated`` for measurement models and saturated latent path models, else ``path``."""
+    if spec.linear is not None:
+        return "linear"
     if spec.second_order:
-        return "second_order"
-    if spec.observed:
+        return "path" if spec.latents else "second_order"
+    if spec.observed or (spec.clusters is not None and (spec.clusters.between or spec.clusters.random)):
         return "path"
     between = {(p.target, p.source) for p in spec.paths if p.source in nodes}
     if any(p.by and set(p.variables) & set(nodes) for p in spec.paths):
@@ -182,27 +230,13 @@ def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
     return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
 
 
-def _refuse_products(spec: ModelSpec) -> None:
-    """A construct times something that has a distribution of its own: only covariates can moderate it."""
-    latent = {c.name for c in spec.constructs}
-    explained = {path.target for path in spec.paths}
-    for path in spec.paths:
-        others = [name for name in path.by if name in latent or name in explained]
-        if path.source in latent and others:
-            raise SpecError(
-                f"'{path.term}' multiplies the construct '{path.source}' with '{others[0]}', which is a "
-                "construct or explained itself",
-                hint="Paths of constructs can change with observed variables that nothing explains.",
-            )
-
-
 def _refuse_redundant(spec: ModelSpec) -> None:
     """More paths and covariances among the constructs than they have correlations to explain."""
     latent = {c.name for c in spec.constructs}
     between = [f"{p.target} ~ {p.source}" for p in spec.paths if {p.target, p.source} <= latent and not p.by]
     between += [f"{c.left} ~~ {c.right}" for c in spec.covariances]
     pairs = len(latent) * (len(latent) - 1) // 2
-    if len(between) > pairs:
+    if len(between) > pairs and spec.linear is None:
         raise SpecError(
             f"{len(between)} coefficients ({', '.join(between)}) for {pairs} correlation(s) among constructs",
             hint="Leave out a path or a covariance: the answers cannot tell them apart.",
@@ -213,19 +247,7 @@ def _sketch(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> Layout:
     """Nodes, families and cliques of freely correlated residuals."""
     latent = {c.name for c in spec.constructs}
     observed = {o.name: o.family for o in spec.observed}
-    for name, kind_of in observed.items():
-        if kind_of not in ("gaussian", "bernoulli"):
-            raise SpecError(
-                f"observed variable '{name}' cannot have family '{kind_of}'",
-                hint="An explained observed variable is 'gaussian' or 'bernoulli'.",
-            )
-        if kind_of == "bernoulli" and any(name in p.variables for p in spec.paths):
-            raise SpecError(
-                f"'{name}' is binary and explains another variable",
-                hint="A product of coefficients is no indirect effect through a binary mediator; "
-                "use it as the outcome, or as an exposure that nothing explains.",
-            )
-    families = tuple("latent" if n in latent else observed[n] for n in nodes)
+    families = tuple(observed.get(n, "latent") for n in nodes)
     return Layout(
         nodes=nodes,
         latent=np.array([n in latent for n in nodes]),
@@ -242,6 +264,8 @@ def _sketch(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> Layout:
 def _cliques(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> tuple[tuple[int, ...], ...]:
     """Sets of constructs whose residuals correlate: all of them, or the exogenous ones and declared pairs."""
     place = {name: i for i, name in enumerate(nodes)}
+    if kind == "linear":
+        return whole_groups(spec, place)
     if kind == "second_order":
         return ()
     if kind == "correlated":

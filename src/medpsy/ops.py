@@ -47,6 +47,13 @@ class Numpy:
         return np.asarray(log_ndtr(x))
 
     @staticmethod
+    def gammaln(x: np.ndarray) -> np.ndarray:
+        """Logarithm of the gamma function."""
+        from scipy.special import gammaln
+
+        return np.asarray(gammaln(x))
+
+    @staticmethod
     def sum(x: np.ndarray, axis: int = -1) -> np.ndarray:
         """Sum over one axis."""
         return np.sum(x, axis=axis)

@@ -33,6 +33,24 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Standard deviations that some entries of a parameter are multiplied by in the model.
+
+    The compiled route then walks in the products, which the answers determine where there are many of them.
+
+    Parameters
+    ----------
+    name : str
+        A parameter of positive numbers.
+    index : tuple of int
+        Which of its entries, for every entry of the scaled parameter; -1 for those that stay as they are.
+    """
+
+    name: str
+    index: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Parameter:
     """A named block of free quantities.
 
@@ -50,6 +68,10 @@ class Parameter:
     lengths : tuple of int, optional
         How many entries each row of a two-dimensional parameter has, where rows differ; what lies beyond
         does not exist and holds ``fill``.
+    scale : Scale, optional
+        Of entries that are deviations in units of another parameter.
+    copy_of : str
+        Another parameter that this one is equal to, entry by entry: it is then not free itself.
     """
 
     name: str
@@ -57,6 +79,8 @@ class Parameter:
     coords: tuple[tuple[str, ...], ...]
     priors: tuple[Prior, ...]
     lengths: tuple[int, ...] | None = None
+    scale: Scale | None = None
+    copy_of: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +13,17 @@ import numpy as np
 
 from medpsy.bind import ModelData, bind
 from medpsy.dims import PERSON, POSTERIOR
-from medpsy.errors import DataError
+from medpsy.errors import DataError, writing_cure
 from medpsy.model import ComposedModel, compose
+from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
 from medpsy.spec.model_spec import (
     Construct,
     Covariance,
     Definition,
     Design,
+    Intercept,
+    Linear,
     ModelSpec,
     Observed,
     SecondOrder,
@@ -90,13 +95,31 @@ class Result:
         tree["survey"] = xr.DataTree(
             xr.Dataset(tables | {"held": json.dumps(held), "format": FORMAT}, {PERSON: self.survey.person})
         )
+        part = Path(f"{os.fspath(path)}.part")  # an interruption leaves an earlier file as it was
         try:
-            tree.to_netcdf(path, engine="h5netcdf")
+            need_room(part.parent, tree.nbytes)
+            tree.to_netcdf(part, engine="h5netcdf")
+            part.replace(path)
         except OSError as error:
+            part.unlink(missing_ok=True)
             raise DataError(
-                f"the fit cannot be written to '{path}': {error.strerror or error}",
-                hint="Choose a folder that exists and that you may write to.",
+                f"the fit cannot be written to '{path}': {error.strerror or error}", hint=writing_cure(error)
             ) from None
+
+
+def need_room(folder: Path, size: float) -> None:
+    """Refuse a folder whose disk has less room than ``size`` bytes; the HDF5 library crashes on a full one.
+
+    Raises
+    ------
+    DataError
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise DataError(
+            f"the fit needs about {size / 1e6:.0f} MB; the disk of '{folder}' has {free / 1e6:.0f} MB left",
+            hint="Free some space, or choose a folder on another disk.",
+        )
 
 
 def load(path: str | Path) -> Result:
@@ -155,14 +178,27 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
         "constructs": _construct, "observed": Observed, "paths": SpecPath, "covariances": Covariance,
         "definitions": Definition,
     }  # fmt: skip
-    parts = {key: tuple(kind(**_fields(e)) for e in held[key]) for key, kind in kinds.items()}
+    parts: dict[str, Any] = {key: tuple(kind(**_fields(e)) for e in held[key]) for key, kind in kinds.items()}
     design = Design(**_fields(held["design"])) if held["design"] else None
     groups = Groups(**_fields(held["groups"])) if held.get("groups") else None
+    clusters = _clusters(held["clusters"]) if held.get("clusters") else None
     higher = SecondOrder(**_fields(held["second_order"])) if held.get("second_order") else None
+    linear = _linear(held["linear"]) if held.get("linear") else None
     return ModelSpec(
         **parts, priors=_tuples(held["priors"]), design=design, groups=groups, second_order=higher,
+        clusters=clusters, linear=linear,
         name=held["name"], note=held["note"],
     )  # fmt: skip
+
+
+def _linear(held: dict[str, Any]) -> Linear:
+    intercepts = tuple(Intercept(**_fields(one)) for one in held.pop("intercepts"))
+    return Linear(**_fields(held), intercepts=intercepts)
+
+
+def _clusters(held: dict[str, Any]) -> Clusters:
+    between = tuple(SpecPath(**_fields(path)) for path in held.pop("between"))
+    return Clusters(**_fields(held), between=between)
 
 
 def _construct(**held: Any) -> Construct:

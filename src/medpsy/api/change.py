@@ -52,6 +52,13 @@ def change(
         Fewer than ten persons answered twice, or the items were not the same.
     SpecError
         An unknown construct, an impossible number, a model with groups.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> fit = mp.load_fit("fit.nc")
+    >>> later = fit.survey  # the answers of the second occasion
+    >>> mp.change(fit, later, "anxiety").table()  # doctest: +SKIP
     """
     from dataclasses import replace
 

@@ -10,14 +10,19 @@ from medpsy.api.size import sizes
 from medpsy.errors import nearest
 from medpsy.families.base import a_number, unsuited
 from medpsy.families.composite import Composite
+from medpsy.families.explained import Explained
+from medpsy.simulate.clusters import read_clusters
+from medpsy.simulate.read_explained import read_explained
 from medpsy.simulate.read_items import per_item, read_roles, real, truth_keys
 from medpsy.simulate.read_nested import read_extra
 from medpsy.simulate.read_paths import read_correlations, read_terms
+from medpsy.simulate.read_truth import read_truth
+from medpsy.simulate.read_variables import observed_numbers
 from medpsy.spec.model_file import ModelFile
 from medpsy.spec.toml_table import TomlTable
 
-_TRUTH = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items")
-_NUMBERS = ("mean", "sd", "low", "high", "share")
+_TRUTH = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items", "clusters")
+_NUMBERS = ("mean", "sd", "low", "high")
 
 
 def check_model_file(path: str | os.PathLike[str]) -> str:
@@ -71,6 +76,9 @@ def _place(file: ModelFile, construct: str) -> tuple[str, ...]:
 def _check_truth(model: Model, file: ModelFile) -> None:
     """Judge the keys, names and numbers of ``[truth]``."""
     assert file.truth is not None
+    if model.spec.linear is not None and file.instrument is not None:
+        read_truth(model.composed, file.instrument, file.truth, file.source)
+        return
     top = TomlTable(file.truth, file.source, ("truth",))
     top.only(_TRUTH)
     if file.instrument is None:
@@ -78,6 +86,7 @@ def _check_truth(model: Model, file: ModelFile) -> None:
     if "n_person" not in top.values:
         raise top.fail("[truth] has no n_person", "Write n_person = 300, the number of persons.")
     top.whole("n_person", 1)
+    read_clusters(top.table("clusters"), model.composed)
     if "seed" in top.values:
         top.whole("seed", 0)
     composed = model.composed
@@ -92,10 +101,11 @@ def _check_truth(model: Model, file: ModelFile) -> None:
             raise top.table("variables").fail(
                 f"covariate '{name}' has no distribution", f"Write [truth.variables.{name}] with its counts."
             )
-    explained = [n for n, f in zip(nodes, composed.sketch.families, strict=True) if f != "latent"]
-    _known(top.table("observed"), explained, "is no explained observed variable")
+    explained = {n: f for n, f in zip(nodes, composed.sketch.observed, strict=True) if f is not None}
+    _known(top.table("observed"), list(explained), "is no explained observed variable")
     _check_numbers(top.table("variables"))
-    _check_numbers(top.table("observed"))
+    for name, family in explained.items():
+        observed_numbers(top.table("observed"), name, family, file.instrument)
     _check_items(model, top.table("items"))
 
 
@@ -109,6 +119,9 @@ def _check_items(model: Model, tables: TomlTable) -> None:
             )
         table, family = tables.table(construct.name), composed.families[construct.name]
         assert model.file is not None and model.file.instrument is not None
+        if isinstance(family, Explained):
+            read_explained(table, construct, family, model.file.instrument)
+            continue
         if isinstance(family, Composite):
             table.only((*truth_keys(family.family), family.extra))
             read_extra(table, construct, family)
@@ -131,7 +144,7 @@ def _known(table: TomlTable, names: list[str], reason: str) -> None:
 
 
 def _check_numbers(tables: TomlTable) -> None:
-    """Judge the numbers of ``[truth.variables]`` and ``[truth.observed]``."""
+    """Judge the numbers of ``[truth.variables]``."""
     for name in tables.values:
         table = tables.table(name)
         table.only(("counts", "shares", *_NUMBERS))

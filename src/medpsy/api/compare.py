@@ -35,6 +35,12 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
         Fewer than two fits, something else than a fit, or likelihood terms of another unit than the person.
     DataError
         Other persons, other items or other answers.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> fit, other = mp.load_fit("fit.nc"), mp.load_fit("fit.nc")
+    >>> mp.compare({"one": fit, "other": other})  # doctest: +SKIP
     """
     from medpsy.api.fits import Fit
     from medpsy.posterior.loo import compare as rank

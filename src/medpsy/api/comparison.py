@@ -65,7 +65,7 @@ class Comparison:
         return self.mark.on_table(table)
 
 
-def asked(survey: Survey, model: Asked, by: str, bands: int) -> tuple[ModelSpec, Survey, str]:
+def asked(survey: Survey, model: Asked, by: str, bands: int | None) -> tuple[ModelSpec, Survey, str]:
     """The model without groups, and the survey with the groups in it."""
     if not isinstance(survey, Survey):
         raise DataError(

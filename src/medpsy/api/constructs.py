@@ -53,6 +53,13 @@ def GradedResponse(name: str, items: str | Iterable[str], *, positive: bool = Fa
     ----------
     Samejima, F. (1969). Estimation of latent ability using a response pattern of graded scores.
     Psychometrika Monograph Supplement, 17. doi:10.1007/BF03372160
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.GradedResponse("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y >= k) = logistic(slope * anxiety - threshold_k)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "graded", positive)
 
@@ -66,6 +73,13 @@ def TwoParameterLogistic(name: str, items: str | Iterable[str], *, positive: boo
     ----------
     Birnbaum, A. (1968). Some latent trait models and their use in inferring an examinee's ability. In F. M.
     Lord & M. R. Novick, Statistical theories of mental test scores.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.TwoParameterLogistic("ability", "q1..q5")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = 1) = logistic(slope * ability - threshold)   for Y = q1, ..., q5
     """
     return Construct(name, expand_items(items), "bernoulli", positive)
 
@@ -82,6 +96,13 @@ def Rasch(name: str, items: str | Iterable[str]) -> Construct:
     ----------
     Rasch, G. (1960). Probabilistic models for some intelligence and attainment tests. Danish Institute for
     Educational Research.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.Rasch("ability", "q1..q5")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = 1) = logistic(spread * ability - threshold)   for Y = q1, ..., q5
     """
     return Construct(name, expand_items(items), "rasch")
 
@@ -98,6 +119,13 @@ def ThreeParameterLogistic(name: str, items: str | Iterable[str], *, positive: b
     ----------
     Birnbaum, A. (1968). Some latent trait models and their use in inferring an examinee's ability. In F. M.
     Lord & M. R. Novick, Statistical theories of mental test scores.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.ThreeParameterLogistic("ability", "q1..q5")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = 1) = guessing + (1 - guessing) * logistic(slope * ability - threshold)   for Y = q1, ..., q5
     """
     return Construct(name, expand_items(items), "three_parameter_logistic", positive)
 
@@ -114,6 +142,13 @@ def FourParameterLogistic(name: str, items: str | Iterable[str], *, positive: bo
     ----------
     Barton, M. A., & Lord, F. M. (1981). An upper asymptote for the three-parameter logistic item-response
     model. ETS Research Report 81-20. doi:10.1002/j.2333-8504.1981.tb01255.x
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.FourParameterLogistic("ability", "q1..q5")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = 1) = guessing + (upper - guessing) * logistic(slope * ability - threshold)   for Y = q1, ..., q5
     """
     return Construct(name, expand_items(items), "four_parameter_logistic", positive)
 
@@ -128,6 +163,13 @@ def GradedProbit(name: str, items: str | Iterable[str], *, positive: bool = Fals
     ----------
     Samejima, F. (1969). Estimation of latent ability using a response pattern of graded scores.
     Psychometrika Monograph Supplement, 17. doi:10.1007/BF03372160
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.GradedProbit("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y >= k) = Phi(slope * anxiety - threshold_k)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "graded_probit", positive)
 
@@ -144,6 +186,13 @@ def GradedRatingScale(name: str, items: str | Iterable[str]) -> Construct:
     ----------
     Muraki, E. (1990). Fitting a polytomous item response model to Likert-type data. Applied Psychological
     Measurement, 14, 59-71. doi:10.1177/014662169001400106
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.GradedRatingScale("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y >= k) = logistic(slope * (anxiety - location - step_k))   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "graded_rating_scale")
 
@@ -161,6 +210,13 @@ def PartialCredit(name: str, items: str | Iterable[str]) -> Construct:
     ----------
     Masters, G. N. (1982). A Rasch model for partial credit scoring. Psychometrika, 47, 149-174.
     doi:10.1007/BF02296272
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.PartialCredit("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = k) / P(Y = k - 1) = exp(spread * anxiety - threshold_k)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "partial_credit")
 
@@ -176,6 +232,13 @@ def GeneralisedPartialCredit(name: str, items: str | Iterable[str], *, positive:
     ----------
     Muraki, E. (1992). A generalized partial credit model: Application of an EM algorithm. Applied
     Psychological Measurement, 16, 159-176. doi:10.1177/014662169201600206
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.GeneralisedPartialCredit("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = k) / P(Y = k - 1) = exp(slope * anxiety - threshold_k)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "generalised_partial_credit", positive)
 
@@ -192,6 +255,13 @@ def RatingScale(name: str, items: str | Iterable[str]) -> Construct:
     ----------
     Andrich, D. (1978). A rating formulation for ordered response categories. Psychometrika, 43, 561-573.
     doi:10.1007/BF02293814
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.RatingScale("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = k) / P(Y = k - 1) = exp(spread * anxiety - location - step_k)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "rating_scale")
 
@@ -207,6 +277,13 @@ def Sequential(name: str, items: str | Iterable[str], *, positive: bool = False)
     ----------
     Tutz, G. (1990). Sequential item response models with an ordered response. British Journal of Mathematical
     and Statistical Psychology, 43, 39-55. doi:10.1111/j.2044-8317.1990.tb00925.x
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.Sequential("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y >= k | Y >= k - 1) = logistic(slope * anxiety - threshold_k)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "sequential", positive)
 
@@ -223,6 +300,13 @@ def Nominal(name: str, items: str | Iterable[str], *, positive: bool = False) ->
     ----------
     Bock, R. D. (1972). Estimating item parameters and latent ability when responses are scored in two or more
     nominal categories. Psychometrika, 37, 29-51. doi:10.1007/BF02291411
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.Nominal("anxiety", "gad1..gad7")
+    >>> print(mp.Model([construct]).equations[0])
+    P(Y = k) proportional to p_k * exp(slope * score_k * anxiety)   for Y = gad1, ..., gad7
     """
     return Construct(name, expand_items(items), "nominal", positive)
 
@@ -237,5 +321,12 @@ def LinearFactor(name: str, items: str | Iterable[str], *, positive: bool = Fals
     ----------
     Jöreskog, K. G. (1969). A general approach to confirmatory maximum likelihood factor analysis.
     Psychometrika, 34, 183-202. doi:10.1007/BF02289343
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.LinearFactor("speed", "x7..x9")
+    >>> print(mp.Model([construct]).equations[0])
+    Y = intercept + loading * speed + residual_sd * e, e ~ N(0, 1)   for Y = x7, ..., x9
     """
     return Construct(name, expand_items(items), "gaussian", positive)

@@ -11,6 +11,7 @@ from medpsy.api.citations import citations
 from medpsy.api.diagram import edges, nodes
 from medpsy.api.equations import equations
 from medpsy.dims import LOG_LIKELIHOOD
+from medpsy.plots.numbers import fixed
 from medpsy.report.context import Context
 from medpsy.report.sections import gather
 from medpsy.screening.screen import Screened
@@ -130,7 +131,8 @@ def loo_table(result: Result) -> pd.DataFrame | None:
     """
     from medpsy.posterior.loo import loo
 
-    if result.tree[LOG_LIKELIHOOD].attrs.get("level") != "person":
+    kind = result.tree[LOG_LIKELIHOOD].attrs.get("level")
+    if kind not in ("person", "cluster"):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # high Pareto k: the gate says so, with the persons
@@ -139,8 +141,8 @@ def loo_table(result: Result) -> pd.DataFrame | None:
     rows = [
         ("Expected log predictive density (elpd)", found.elpd, found.se),
         ("Effective number of parameters (p)", found.p, None),
-        ("Persons", found.n_data_points, None),
-        (f"Persons with Pareto k above {found.good_k:.2f}", high, None),
+        (f"{str(kind).capitalize()}s", int(found.n_data_points), None),
+        (f"{str(kind).capitalize()}s with Pareto k above {found.good_k:.2f}", high, None),
     ]
     return pd.DataFrame(
         [(name, _number(value), _number(error)) for name, value, error in rows],
@@ -151,4 +153,4 @@ def loo_table(result: Result) -> pd.DataFrame | None:
 def _number(value: Any) -> str:
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.1f}"
+    return str(value) if isinstance(value, int) else fixed(value, 1)

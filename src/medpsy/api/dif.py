@@ -12,6 +12,7 @@ from medpsy.api.fits import Fit
 from medpsy.api.options import sampling_options
 from medpsy.errors import SpecError
 from medpsy.posterior.group_fits import NEARLY, RELEASED, dif_fits, dif_table
+from medpsy.survey.bands import band_places
 from medpsy.survey.survey import Survey
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ class Dif(Comparison):
 
     ``fits`` holds the model with all items equal, with all differences estimated and shrunk, and, where
     items were flagged, with the flagged ones free and the rest equal.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.dif(survey, mp.GradedResponse("anxiety", "gad1..gad7"), "sex", seed=1)  # doctest: +SKIP
+    >>> found.flagged, found.plot()  # doctest: +SKIP
     """
 
     flag: float = 0.5
@@ -91,7 +99,8 @@ def dif(
     by: str,
     *,
     reference: str | None = None,
-    bands: int = 3,
+    bands: int | None = None,
+    along: bool = False,
     flag: float = 0.5,
     relevant: Mapping[str, float] | None = None,
     interval: float = 0.95,
@@ -111,6 +120,12 @@ def dif(
         A module, or a whole model.
     by : str
         A variable with levels; or a number, which is cut into ``bands`` of about equally many persons.
+    bands : int, optional
+        How many; 3 unless given, 6 with ``along``.
+    along : bool
+        Of a number: items differ in proportion to it, each by one number in the place and one in the slope
+        (per sd of the number), instead of freely from band to band. Persons stand at the mean of their band,
+        and the middle band is the reference unless another is named.
     reference : str, optional
         The group that others are compared with; the first level unless given.
     flag : float
@@ -136,11 +151,29 @@ def dif(
     ----------
     Zwick, R. (2012). A review of ETS differential item functioning assessment procedures. ETS Research Report
     RR-12-08. doi:10.1002/j.2333-8504.2012.tb02290.x
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.dif(survey, mp.GradedResponse("anxiety", "gad1..gad7"), "sex", seed=1)  # doctest: +SKIP
+    >>> found.table()[["item", "coordinate", "mean", "class"]]  # doctest: +SKIP
     """
     if not 0 < flag < 1:
         raise SpecError(f"flag = {flag!r} is no probability", hint="Say flag=0.5.")
-    spec, survey, by = asked(survey, model, by, bands)
-    settings = sampling_options(sampling)
-    results = dif_fits(spec, survey, by, reference=reference, flag=flag, relevant=relevant, sampling=settings)
+    number = by
+    spec, survey, by = asked(survey, model, by, bands or (6 if along else None))
+    if along and number == by:
+        raise SpecError(
+            f"'{by}' has levels: items cannot differ in proportion to it", hint="Leave out along=True."
+        )
+    places = band_places(survey, number, by) if along else ()
+    if places and reference is None:
+        # A slope that changes turns curves around the mean of the reference: the middle of the number.
+        reference = min(places, key=lambda pair: abs(pair[1]))[0]
+    results = dif_fits(
+        spec, survey, by, reference=reference, flag=flag, relevant=relevant, along=places,
+        sampling=sampling_options(sampling),
+    )  # fmt: skip
     fits = {name: Fit(result) for name, result in results.items()}
     return Dif(by, fits, interval, flag, dict(relevant or {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medpsy.model import ComposedModel
-from medpsy.spec.model_spec import Construct
+from medpsy.spec.model_spec import Construct, Path
 
 
 def equations(model: ComposedModel) -> list[str]:
@@ -12,24 +12,44 @@ def equations(model: ComposedModel) -> list[str]:
     Constructs are in standard deviations (their residual sd is 1); slopes and thresholds in logits.
     """
     lines = [line for construct in model.spec.constructs for line in _measurement(model, construct)]
-    families = dict(zip(model.sketch.nodes, model.sketch.families, strict=True))
+    families = dict(zip(model.sketch.nodes, model.sketch.observed, strict=True))
     latent = model.structure.name == "correlated"
     for node in model.sketch.nodes:
         paths = [path for path in model.spec.paths if path.target == node]
         if not paths:
             continue
-        terms = " + ".join(
-            f"{path.label or f'[{path.key}]'} * {' * '.join(path.variables)}" for path in paths
-        )
-        if families[node] == "bernoulli":
-            lines.append(f"P({node} = 1) = logistic(intercept + {terms})")
-        elif families[node] == "gaussian":
-            lines.append(f"{node} = intercept + {terms} + residual_sd * e, e ~ N(0, 1)")
-        else:
+        terms = " + ".join(f"{_coefficient(path)} * {' * '.join(path.variables)}" for path in paths)
+        family = families[node]
+        if family is None:
             lines.append(f"{node} = {terms} + e_{node}")
+        else:
+            lines.append(family.formula.format(name=node, terms=terms))
     lines += _residuals(model, latent)
+    lines += _clusters(model)
     lines += [f"{d.name} = {d.expression}" for d in model.spec.definitions]
     return lines
+
+
+def _clusters(model: ComposedModel) -> list[str]:
+    """What clusters add to the formulas above."""
+    clusters = model.spec.clusters
+    if clusters is None:
+        return []
+    by, names = clusters.by, model.sketch.nodes
+    lines = [f"{name} in {by} c: {name} + d_c, d_c ~ N(0, sd_{name})" for name in clusters.random]
+    if not clusters.between:
+        return [*lines, *(f"{n}: + u_{n}[{by}], u_{n} ~ N(0, sd_{n})" for n in names)]
+    lines.insert(0, f"the formulas above are about deviations from the means of {by}; the means:")
+    for name in names:
+        paths = [path for path in clusters.between if path.target == name]
+        terms = "".join(f"{path.label or path.key} * mean_{path.source} + " for path in paths)
+        lines.append(f"mean_{name} = {terms}u_{name}[{by}], u_{name} ~ N(0, sd_{name})")
+    return lines
+
+
+def _coefficient(path: Path) -> str:
+    """The number, the label or the name of a coefficient."""
+    return f"{path.value:g}" if path.value is not None else path.label or f"[{path.key}]"
 
 
 def _measurement(model: ComposedModel, construct: Construct) -> list[str]:
@@ -44,6 +64,13 @@ def _measurement(model: ComposedModel, construct: Construct) -> list[str]:
     rest = tuple(item for item in construct.items if item not in within)
     if rest:
         lines.append(f"{text.format(item='Y', name=name)}   for Y = {_first_to_last(rest)}")
+    if construct.properties is not None:
+        terms = " + ".join(
+            f"{prop} * effect" if construct.properties.is_number(prop) else f"effect of its {prop}"
+            for prop in construct.properties.names
+        )
+        left = " + residual" if construct.properties.residual else ""
+        lines.append(f"the location of an item of {name} = mean + {terms}{left}")
     home = {item: c.name for c in model.spec.constructs for item in c.items}
     for item in construct.cross:
         lines.append(f"the predictor of {item} adds cross_slope * {name} to slope * {home[item]}")

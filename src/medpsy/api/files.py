@@ -7,9 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from medpsy.errors import DataError
-
-_CURE = "Choose a folder that exists, or can be made, and that you may write to."
+from medpsy.errors import DataError, writing_cure
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:
@@ -26,7 +24,8 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
             return path
     except OSError as error:
         raise DataError(
-            f"nothing can be written into the folder '{path}': {error.strerror or error}", hint=_CURE
+            f"nothing can be written into the folder '{path}': {error.strerror or error}",
+            hint=writing_cure(error),
         ) from None
 
 
@@ -64,4 +63,6 @@ def write_text(file: str | os.PathLike[str], text: str) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> DataError:
-    return DataError(f"the file '{path}' cannot be written: {error.strerror or error}", hint=_CURE)
+    return DataError(
+        f"the file '{path}' cannot be written: {error.strerror or error}", hint=writing_cure(error)
+    )

@@ -91,12 +91,12 @@ class FitChecks:
         return self.mark.on_table(local_dependence(self.result, alpha=alpha, **self._made(draws, seed)))
 
     def pair_table(self, item_1: str, item_2: str) -> pd.DataFrame:
-        """Return the two-way table of two items of a construct: observed, expected, standardised residual.
+        """Return the two-way table of two items: observed, expected, standardised residual.
 
         Raises
         ------
         SpecError
-            An unknown item, items of different constructs, the same item twice.
+            An unknown item, the same item twice.
         """
         from medpsy.posterior.local_dependence import pair_table
 
@@ -179,47 +179,54 @@ class FitChecks:
         interval: float = 0.9,
         kind: str = "hdi",
         cuts: Mapping[str, float] | None = None,
-        draws: int = 1000,
+        draws: int | None = None,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Return the fit of a Gaussian model: posterior predictive p, BRMSEA, BCFI and their kin, SRMR.
+        """Return how well the model fits as a whole, with posterior predictive p values.
+
+        Models of numbers: BRMSEA, BCFI and their kin, SRMR. Ordinal items: two-way tables of all pairs, SRMR
+        of their polychoric correlations; an RMSEA of them would be mislabelled.
 
         Parameters
         ----------
         interval, kind
             Mass and kind of the intervals; 90 % highest density as is customary.
         cuts : mapping of str to float, optional
-            Cuts of your own by name of the index: ``{"BRMSEA": 0.08}``.
+            Cuts of your own by name of the index: ``{"BRMSEA": 0.08}``, ``{"polychoric SRMR": 0.08}``.
         draws, seed
-            Posterior draws, and the seed of replicated answers.
+            Posterior draws (1000, with ordinal items 200), and the seed of replicated answers.
 
         Returns
         -------
         DataFrame
-            measure, mean, sd, lower, upper, cut, passes, p_passes. See
-            :func:`medpsy.posterior.model_fit.model_fit`.
+            measure, mean, sd, lower, upper, cut, passes, p_passes; with ordinal items ppp and by_chance, too.
+            See :func:`medpsy.posterior.model_fit.model_fit` and
+            :func:`medpsy.posterior.ordinal_fit.ordinal_fit`.
 
         Raises
         ------
         SpecError
-            Ordinal items, for which such indices would be mislabelled; paths that differ between persons.
+            Paths that differ between persons, an index that the model does not have.
         DataError
-            Missing values, or too few persons.
+            Too few persons, an item that everybody answered alike.
         """
         from medpsy.posterior.model_fit import model_fit
+        from medpsy.posterior.ordinal_fit import is_ordinal, ordinal_fit
 
-        options: dict[str, Any] = {"interval": interval, "kind": kind, "draws": draws, "seed": seed}
-        return self.mark.on_table(model_fit(self.result, cuts=cuts, **options))
+        options: dict[str, Any] = {"interval": interval, "kind": kind, "cuts": cuts, "seed": seed}
+        if is_ordinal(self.result):
+            return self.mark.on_table(ordinal_fit(self.result, draws=draws or 200, **options))
+        return self.mark.on_table(model_fit(self.result, draws=draws or 1000, **options))
 
     def residual_correlations(
         self,
         *,
         interval: float | None = None,
         relevant: float = 0.1,
-        draws: int = 1000,
+        draws: int | None = None,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Return the correlations that a Gaussian model leaves over, pair by pair, largest first.
+        """Return the correlations that a model leaves over, pair by pair, largest first.
 
         Parameters
         ----------
@@ -233,8 +240,10 @@ class FitChecks:
         Returns
         -------
         DataFrame
-            item_1, item_2, observed, implied, residual, lower, upper, p_relevant, ppp. See
-            :func:`medpsy.posterior.model_fit.residual_correlations`.
+            item_1, item_2, observed, implied, residual, lower, upper, p_relevant, ppp. Ordinal items:
+            polychoric correlations, with the constructs, ``n`` and the p value of the two-way table. See
+            :func:`medpsy.posterior.model_fit.residual_correlations` and
+            :func:`medpsy.posterior.ordinal_fit.residual_polychorics`.
 
         Raises
         ------
@@ -242,10 +251,13 @@ class FitChecks:
             As :meth:`model_fit`.
         """
         from medpsy.posterior.model_fit import residual_correlations
+        from medpsy.posterior.ordinal_fit import is_ordinal, residual_polychorics
 
         mass = self.interval if interval is None else interval
-        options: dict[str, Any] = {"relevant": relevant, "draws": draws, "seed": seed}
-        return self.mark.on_table(residual_correlations(self.result, interval=mass, **options))
+        options: dict[str, Any] = {"interval": mass, "relevant": relevant, "seed": seed}
+        if is_ordinal(self.result):
+            return self.mark.on_table(residual_polychorics(self.result, draws=draws or 200, **options))
+        return self.mark.on_table(residual_correlations(self.result, draws=draws or 1000, **options))
 
     def prior_sensitivity(self) -> pd.DataFrame:
         """Return how far every parameter and effect moves when priors, or the data, are given more weight.

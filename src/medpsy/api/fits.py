@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from medpsy.api.clustered import Clustered
 from medpsy.api.fit_checks import FitChecks
 from medpsy.api.grouped import Grouped
+from medpsy.api.linear_verbs import LinearVerbs
 from medpsy.api.mark import Mark
 from medpsy.api.measured import Measured
 from medpsy.api.mediated import Mediated
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 INTERVAL, ROPE = 0.95, 0.05
 
 
-class Fit(FitChecks, Measured, Mediated, Grouped):
+class Fit(FitChecks, LinearVerbs, Measured, Mediated, Grouped, Clustered):
     """The posterior of one model given one survey.
 
     Every table carries the verdict of the diagnostics gate: where the gate failed, a first column
@@ -39,6 +41,15 @@ class Fit(FitChecks, Measured, Mediated, Grouped):
     ----------
     result : Result
         What :func:`medpsy.fit.fit` returned or :func:`load_fit` read.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> fit = mp.load_fit("fit.nc")
+    >>> fit.effects()[["effect", "text"]].head(1)
+         effect                                 text
+    0  indirect  sleepiness -> anxiety -> depression
+    >>> fit.trusted, fit.report("report.html")  # doctest: +SKIP
     """
 
     def __init__(self, result: Result) -> None:
@@ -350,6 +361,12 @@ def load_fit(path: str | os.PathLike[str]) -> Fit:
     ------
     DataError
         The file is missing, cut off, or no saved fit.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> mp.load_fit("fit.nc")  # doctest: +ELLIPSIS
+    <Fit of '...': 771 persons, 4 x ... draws>
     """
     return Fit(load(os.fspath(path)))
 

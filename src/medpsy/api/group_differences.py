@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GroupDifferences:
-    """Latent mean differences with partial pooling, and their observed-score twin."""
+    """Latent mean differences with partial pooling, and their observed-score twin.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> anxiety = mp.GradedResponse("anxiety", "gad1..gad7")
+    >>> mp.group_differences(survey, anxiety, "sex", seed=1).plot()  # doctest: +SKIP
+    """
 
     by: str
     fit: Fit
@@ -113,7 +121,7 @@ def group_differences(
     release: Sequence[str] = (),
     reference: str | None = None,
     invariance: Invariance | None = None,
-    bands: int = 3,
+    bands: int | None = None,
     rope: float = 0.1,
     interval: float = 0.95,
     **sampling: Any,
@@ -150,6 +158,14 @@ def group_differences(
     ------
     SpecError, DataError
         Groups that do not exist or hold one person.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> anxiety = mp.GradedResponse("anxiety", "gad1..gad7")
+    >>> found = mp.group_differences(survey, anxiety, "year", seed=1)  # doctest: +SKIP
+    >>> found.table()  # doctest: +SKIP
     """
     spec, survey, by = asked(survey, model, by, bands)
     groups = Groups(by, release=tuple(release), reference=reference, pooled=pooled)

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Invariance(Comparison):
-    """Levels of measurement invariance; ``fits`` holds a model per level, least equal first."""
+    """Levels of measurement invariance; ``fits`` holds a model per level, least equal first.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> anxiety = mp.GradedResponse("anxiety", "gad1..gad7")
+    >>> mp.invariance(survey, anxiety, "sex", seed=1).plot()  # doctest: +SKIP
+    """
 
     @cached_property
     def _aligned(self) -> dict[str, Any]:
@@ -122,7 +130,7 @@ def invariance(
     levels: Sequence[str] | None = None,
     release: Sequence[str] = (),
     reference: str | None = None,
-    bands: int = 3,
+    bands: int | None = None,
     interval: float = 0.95,
     **sampling: Any,
 ) -> Invariance:
@@ -150,6 +158,14 @@ def invariance(
     ------
     SpecError, DataError
         An unknown level; groups that do not exist or hold one person.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> anxiety = mp.GradedResponse("anxiety", "gad1..gad7")
+    >>> found = mp.invariance(survey, anxiety, "sex", seed=1)  # doctest: +SKIP
+    >>> found.table()  # doctest: +SKIP
     """
     spec, survey, by = asked(survey, model, by, bands)
     results = invariance_fits(

@@ -97,6 +97,16 @@ def describe(data: Any, modules: Modules | None = None, **options: Any) -> Judge
     modules : sequence or mapping, optional
     **options
         interval, draws, seed.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.describe(survey, ["gad"])
+    >>> found["items"][["item", "n", "mean", "sd"]].round(2).head(2)
+       item    n  mean    sd
+    0  gad1  780  1.20  0.87
+    1  gad2  779  1.06  0.94
     """
     from medpsy.posterior.judging.describe import describe as ask
 
@@ -112,6 +122,14 @@ def correlations(data: Any, modules: Modules | None = None, **options: Any) -> J
     modules : sequence or mapping, optional
     **options
         of ("modules" or "items"), kinds, interval, draws, seed.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.correlations(survey, ["gad", "phq"], draws=500)
+    >>> list(found)
+    ['correlations']
     """
     from medpsy.posterior.judging.correlations import correlations as ask
 
@@ -119,7 +137,16 @@ def correlations(data: Any, modules: Modules | None = None, **options: Any) -> J
 
 
 def polychoric(data: Any, modules: Modules | None = None) -> Judged:
-    """Polychoric correlations; see :func:`medpsy.posterior.judging.polychoric.polychoric`."""
+    """Polychoric correlations; see :func:`medpsy.posterior.judging.polychoric.polychoric`.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.polychoric(survey, ["gad"])
+    >>> list(found)
+    ['correlations', 'n', 'thresholds']
+    """
     from medpsy.posterior.judging.polychoric import polychoric as ask
 
     return _judged(ask(read_answers(data, modules)))
@@ -133,17 +160,34 @@ def reliability(data: Any, modules: Modules | None = None, *, cluster: Any = Non
     data : Survey, DataFrame or ndarray
     modules : sequence or mapping, optional
     cluster : str or array, optional
-        Variable of the survey, or one label per person: adds ICC, design effect and multilevel omega.
+        Variable of the survey, column of the data frame, or one label per person: adds ICC, design effect
+        and multilevel omega.
     **options
-        cut (0.8), interval, draws, seed.
+        cut (0.8), group_factors (3, behind omega hierarchical), interval, draws, seed.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.reliability(survey, ["gad"])  # doctest: +SKIP
+    >>> found["reliability"]  # doctest: +SKIP
     """
     from medpsy.posterior.judging.reliability import reliability as ask
 
-    return _judged(ask(read_answers(data, modules), cluster=_cluster(data, cluster), **options))
+    labels = _cluster(data, cluster)
+    return _judged(ask(read_answers(_items(data, cluster), modules), cluster=labels, **options))
 
 
 def discriminant(data: Any, modules: Modules | None = None, **options: Any) -> Judged:
-    """HTMT and HTMT2 of all pairs of modules; see :func:`medpsy.posterior.judging.validity.discriminant`."""
+    """HTMT and HTMT2 of all pairs of modules; see :func:`medpsy.posterior.judging.validity.discriminant`.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.discriminant(survey, ["gad", "phq"])  # doctest: +SKIP
+    >>> found["htmt"]  # doctest: +SKIP
+    """
     from medpsy.posterior.judging.validity import discriminant as ask
 
     return _judged(ask(read_answers(data, modules), **options))
@@ -159,6 +203,13 @@ def validity(fit: Fit, **options: Any) -> Judged:
     fit : Fit
     **options
         interval, draws, seed.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> fit = mp.load_fit("fit.nc")
+    >>> found = mp.validity(fit)  # doctest: +SKIP
+    >>> found["convergent"]  # doctest: +SKIP
     """
     from medpsy.posterior.judging.latent_validity import latent_validity
 
@@ -167,7 +218,16 @@ def validity(fit: Fit, **options: Any) -> Judged:
 
 
 def factorability(data: Any, modules: Modules | None = None, **options: Any) -> Judged:
-    """KMO, Bartlett, Harman; see :func:`medpsy.posterior.judging.factorability.factorability`."""
+    """KMO, Bartlett, Harman; see :func:`medpsy.posterior.judging.factorability.factorability`.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.factorability(survey, ["gad"])
+    >>> list(found)
+    ['kmo', 'tests']
+    """
     from medpsy.posterior.judging.factorability import factorability as ask
 
     return _judged(ask(read_answers(data, modules), **options))
@@ -177,6 +237,13 @@ def number_of_factors(data: Any, modules: Modules | None = None, **options: Any)
     """Parallel analysis, MAP, cross-validation, side by side.
 
     See :func:`medpsy.posterior.judging.number_of_factors.number_of_factors`.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.number_of_factors(survey, ["gad"])  # doctest: +SKIP
+    >>> list(found)  # doctest: +SKIP
     """
     from medpsy.posterior.judging.number_of_factors import number_of_factors as ask
 
@@ -193,6 +260,14 @@ def efa(data: Any, factors: int, modules: Modules | None = None, **options: Any)
     modules : sequence or mapping, optional
     **options
         method ("minres", "ml", "bayes"), rotation ("oblimin", ...), correlation ("polychoric", "pearson").
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.efa(survey, 2, ["gad", "phq"])
+    >>> list(found)
+    ['loadings', 'factors']
     """
     from medpsy.posterior.judging.efa import efa as ask
 
@@ -213,6 +288,15 @@ def content_validity(
         The rating scale, and its lowest rating that means relevant.
     **options
         interval, item_cut, scale_cut, v_cut, draws, seed.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> import pandas as pd
+    >>> ratings = pd.DataFrame({"q1": [4, 4, 3, 4], "q2": [2, 4, 3, 1]}, index=["e1", "e2", "e3", "e4"])
+    >>> found = mp.content_validity(ratings)
+    >>> list(found)
+    ['items', 'scale']
     """
     from medpsy.classical.content import read_ratings
     from medpsy.posterior.judging.content import content_validity as ask
@@ -227,6 +311,12 @@ def audit(
     """Check a declared sample table by arithmetic and against the answers.
 
     See :func:`medpsy.classical.audit.audit`.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> print(mp.audit({"sex": {"men": 40, "women": 59}}, n=100)["text"].item())
+    the counts add up to 99, the sample has 100 persons
     """
     from medpsy.classical.audit import audit as ask
 
@@ -243,10 +333,18 @@ def judge(data: Any, modules: Modules | None = None, *, cluster: Any = None, **o
     cluster : str or array, optional
     **options
         cut, factors, correlation, repetitions, loo, interval, seed.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> found = mp.judge(survey, ["gad"])  # doctest: +SKIP
+    >>> found.report("questionnaire.html")  # doctest: +SKIP
     """
     from medpsy.posterior.judging.judge import judge as ask
 
-    parts = ask(read_answers(data, modules), cluster=_cluster(data, cluster), **options)
+    labels = _cluster(data, cluster)
+    parts = ask(read_answers(_items(data, cluster), modules), cluster=labels, **options)
     name = data.instrument.name if isinstance(data, Survey) else ""
     return Judgement(tuple(_judged(part) for part in parts), name or "The questionnaire")
 
@@ -255,11 +353,21 @@ def _cluster(data: Any, cluster: str | Sequence[Any] | np.ndarray | None) -> np.
     """Labels of the persons' clusters."""
     if cluster is None:
         return None
-    if isinstance(cluster, str):
-        if not isinstance(data, Survey):
-            raise DataError(
-                f"cluster '{cluster}' names a variable, but these answers are no survey",
-                hint="Pass one label per person.",
-            )
+    if not isinstance(cluster, str):
+        return np.asarray(cluster)
+    if isinstance(data, Survey):
         return data.variables[data.variable(cluster).name]
-    return np.asarray(cluster)
+    if not hasattr(data, "columns"):
+        raise DataError(
+            f"cluster '{cluster}' names a variable, but these answers have no names",
+            hint="Pass one label per person.",
+        )
+    if cluster not in data.columns:
+        raise DataError(f"there is no column '{cluster}'", hint=nearest(cluster, map(str, data.columns)))
+    return np.array(data[cluster])
+
+
+def _items(data: Any, cluster: Any) -> Any:
+    """The answers without the column that names the clusters."""
+    named = isinstance(cluster, str) and hasattr(data, "columns") and cluster in data.columns
+    return data.drop(columns=[cluster]) if named else data

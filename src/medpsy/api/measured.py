@@ -58,6 +58,31 @@ class Measured(Verbs):
         found = item_parameters(self.result, self._construct(construct), form=form, interval=mass)
         return self.mark.on_table(found)
 
+    def item_effects(self, construct: str | None = None, *, interval: float | None = None) -> pd.DataFrame:
+        """Return what properties of the items (or raters, occasions) do to their location.
+
+        Parameters
+        ----------
+        construct : str, optional
+            May be left out where the model has only one.
+        interval : float, optional
+            Posterior mass of the intervals.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`medpsy.posterior.item_effects.item_effects`: logits, higher is harder or stricter.
+
+        Raises
+        ------
+        SpecError
+            The items have no properties.
+        """
+        from medpsy.posterior.item_effects import item_effects
+
+        mass = self._posterior(interval)
+        return self.mark.on_table(item_effects(self.result, self._construct(construct), interval=mass))
+
     def item_curves(
         self, construct: str | None = None, *, interval: float | None = None, group: str | None = None
     ) -> xr.Dataset:

@@ -160,6 +160,7 @@ class Mediated(_Fitted):
         high: float | str | None = None,
         *,
         mediators_at: Mapping[str, float] | None = None,
+        at: Mapping[str, float | str] | None = None,
         interval: float | None = None,
         draws: int = 500,
         seed: int = 0,
@@ -172,6 +173,8 @@ class Mediated(_Fitted):
             Values of the exposure that are compared.
         mediators_at : mapping, optional
             Values of the mediators for the controlled direct effect; their means unless given.
+        at : mapping, optional
+            Covariates and moderators that everybody is given this value of.
         draws, seed : int
             Posterior draws that are used, and the seed of the simulation.
 
@@ -183,31 +186,66 @@ class Mediated(_Fitted):
         from medpsy.posterior.natural import natural
 
         found = natural(
-            self.result, low=low, high=high, mediators_at=mediators_at, interval=self._width(interval),
-            draws=draws, seed=seed,
+            self.result, low=low, high=high, mediators_at=mediators_at, at=at,
+            interval=self._width(interval), draws=draws, seed=seed,
         )  # fmt: skip
         return self.mark.on_table(found)
 
-    def tipping_points(self, *, interval: float | None = None) -> pd.DataFrame:
+    def mediational_e_value(
+        self,
+        low: float | str | None = None,
+        high: float | str | None = None,
+        *,
+        interval: float | None = None,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """Return risk ratios of the natural effects on a binary or counted outcome, and their E-values: how
+        strong a hidden cause of mediator and outcome would have to be to explain them away."""
+        from medpsy.posterior.e_value import mediational_e_value
+
+        found = mediational_e_value(
+            self.result, low=low, high=high, interval=self._width(interval), **options
+        )
+        return self.mark.on_table(found)
+
+    def tipping_points(
+        self, at: Mapping[str, object] | None = None, *, interval: float | None = None
+    ) -> pd.DataFrame:
         """Return how strong an unmeasured common cause of mediator and outcome would undo each indirect
-        effect."""
+        effect, at every value ``at`` of what the paths out of the mediators change with."""
         from medpsy.posterior.confounding import tipping
 
-        return self.mark.on_table(tipping(self.result, interval=self._width(interval)))
+        return self.mark.on_table(tipping(self.result, at=at, interval=self._width(interval)))
 
     def stability_grid(
-        self, stabilities: Sequence[float] = (0.3, 0.5, 0.7), *, interval: float | None = None
+        self,
+        stabilities: Sequence[float] = (0.3, 0.5, 0.7),
+        *,
+        at: Mapping[str, object] | None = None,
+        interval: float | None = None,
     ) -> pd.DataFrame:
         """Return what these answers of one occasion would mean over time, under assumed stabilities."""
         from medpsy.posterior.stability import stability_grid
 
-        return self.mark.on_table(stability_grid(self.result, stabilities, interval=self._width(interval)))
+        found = stability_grid(self.result, stabilities, at=at, interval=self._width(interval))
+        return self.mark.on_table(found)
 
-    def naive_effects(self, *, interval: float | None = None) -> pd.DataFrame:
+    def naive_effects(
+        self, at: Mapping[str, object] | None = None, *, interval: float | None = None
+    ) -> pd.DataFrame:
         """Return standardised effects by least squares on mean scores, beside their posterior."""
         from medpsy.posterior.naive import naive_vs_latent
 
-        return self.mark.on_table(naive_vs_latent(self.result, interval=self._width(interval)))
+        return self.mark.on_table(naive_vs_latent(self.result, at=at, interval=self._width(interval)))
+
+    def orders_within(
+        self, at: Mapping[str, object] | None = None, *, interval: float | None = None
+    ) -> pd.DataFrame | None:
+        """Return the indirect effects of a moderated simple mediation in all six orders, by setting."""
+        from medpsy.posterior.orders import orders_within
+
+        found = orders_within(self.result, at=at, interval=self._width(interval))
+        return None if found is None else self.mark.on_table(found)
 
     def independences(self, *, interval: float | None = None, seed: int = 0) -> pd.DataFrame:
         """Return the conditional independences that the path graph implies, each tested with its
@@ -267,13 +305,20 @@ class Mediated(_Fitted):
         return self.mark.on_figure(slope_lines(table))
 
     def plot_tipping(
-        self, mediator: str | None = None, outcome: str | None = None, *, interval: float | None = None
+        self,
+        mediator: str | None = None,
+        outcome: str | None = None,
+        *,
+        at: Mapping[str, object] | None = None,
+        interval: float | None = None,
     ) -> Figure:
-        """Draw an indirect effect over the strength of unmeasured confounding."""
+        """Draw an indirect effect over the strength of unmeasured confounding, at values of its
+        moderators.
+        """
         from medpsy.plots.tipping_curve import tipping_curve
         from medpsy.posterior.confounding import tipping_curve as curve
 
-        table = curve(self.result, mediator, outcome, interval=self._width(interval))
+        table = curve(self.result, mediator, outcome, at=at, interval=self._width(interval))
         return self.mark.on_figure(tipping_curve(table))
 
     def plot_effect(self, effect: str = "indirect", *, rope: float | None = None) -> Figure:

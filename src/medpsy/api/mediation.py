@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from medpsy.api.models import Model
 from medpsy.errors import SpecError, nearest
-from medpsy.mediation.equations import STAGES
+from medpsy.mediation.base import design as part_of
+from medpsy.mediation.equations import STAGES, design_edges
 from medpsy.mediation.process import process_design
-from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed
+from medpsy.spec.clusters import Clusters
+from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed, SecondOrder
 
 if TYPE_CHECKING:
     from medpsy.survey.instrument import Instrument
 
-#: A role of a mediation: a construct, an observed variable with its family, or the name of a variable.
-Role = Construct | Observed | str
+#: A role of a mediation: a construct (of second order too), an observed variable with its family, or the
+#: name of
+#: a variable.
+Role = Construct | SecondOrder | Observed | str
 
 
 class Mediation(Model):
@@ -32,27 +36,51 @@ class Mediation(Model):
         The mediators are a chain: each is explained by all before it. By default they are parallel.
     covariates : iterable of str
         Person variables that enter every equation.
-    moderator : str, optional
-        Person variable that the paths named in ``moderates`` change with.
+    moderator : Construct or str, optional
+        Person variable or construct that the paths named in ``moderates`` change with.
     moderates : str or iterable of str
         ``"first"`` (into the mediators), ``"between"`` (from mediator to mediator), ``"second"`` (out of the
         mediators), ``"direct"``, or ``"all"``.
     moderation : mapping, optional
         The general form: stage to moderators, such as ``{"first": ["sex"], "second": [("sex", "age")]}``; a
-        pair stands for both and their product (moderated moderation).
+        pair stands for both and their product (moderated moderation). Constructs may stand for names.
     interaction : bool
         The exposure changes the effect of the mediators on the outcome.
-    priors, name, instrument, truth
+    constructs : iterable of Construct
+        What a second-order construct among the roles is made of.
+    clusters, slopes, priors, name, instrument, truth
         As in :class:`Model`.
+    groups : str, optional
+        Person variable with several levels (majors, centres) over which all labelled paths and all intercepts
+        differ, partially pooled: ``clusters`` with every slope, whose sds have the prior HalfNormal(0.2)
+        unless ``priors`` says otherwise. See :meth:`Fit.by_cluster` for effects, contrasts and ranks.
     design : str, optional
         ``"simple"``, ``"parallel"``, ``"serial"``, ``"mixed"`` or ``"moderation"``; follows from the
-        mediators unless given.
+        mediators unless given. With clusters also ``"1-1-1"`` (every variable split into cluster mean and
+        deviation, effects within and between clusters kept apart, slopes within clusters random unless
+        ``slopes`` says otherwise) and ``"2-1-1"`` (the exposure belongs to the cluster).
 
     Raises
     ------
     SpecError
         A variable with two roles, an item in two constructs, an unknown design or path, mediators that do not
         fit the design.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> anxiety = mp.GradedResponse("anxiety", "gad1..gad7")
+    >>> depression = mp.GradedResponse("depression", "phq1..phq9")
+    >>> model = mp.Mediation("age", [anxiety], depression, covariates=["sex"])
+    >>> print(model.syntax)
+    anxiety =~ gad1..gad7
+    depression =~ phq1..phq9
+    anxiety ~ a*age + sex
+    depression ~ b*anxiety + c*age + sex
+    indirect := a*b
+    direct := c
+    total := a*b + c
+    >>> fit = model.fit(mp.load_example("students"), seed=1)  # doctest: +SKIP
     """
 
     def __init__(
@@ -63,10 +91,14 @@ class Mediation(Model):
         *,
         serial: bool = False,
         covariates: Iterable[str] = (),
-        moderator: str | None = None,
+        moderator: Role | None = None,
         moderates: str | Iterable[str] = "first",
-        moderation: Mapping[str, Iterable[str | tuple[str, str]]] | None = None,
+        moderation: Mapping[str, Any] | None = None,
         interaction: bool = False,
+        constructs: Iterable[Construct] = (),
+        clusters: str | Clusters | None = None,
+        slopes: Iterable[str] | None = None,
+        groups: str | None = None,
         priors: Mapping[str, str] | None = None,
         name: str | None = None,
         design: str | None = None,
@@ -76,25 +108,21 @@ class Mediation(Model):
         exposures, outcomes = _listed(exposure), _listed(outcome)
         stages = [_listed(stage) for stage in _listed(mediators)]
         between = [role for stage in stages for role in stage]
-        for role in (*exposures, *between, *outcomes):
-            if not isinstance(role, Construct | Observed | str):
-                raise SpecError(
-                    f"{role!r} can play no role in a mediation",
-                    hint="Use a construct such as GradedResponse(...), Observed(...), or a variable's name.",
-                )
-        for what, roles in (("exposure", exposures), ("outcome", outcomes)):
-            if not roles:
-                raise SpecError(f"the mediation has no {what}", hint=f"Name at least one {what}.")
+        _require_roles(exposures, between, outcomes)
         sizes = (1,) * len(between) if serial else tuple(map(len, stages))
         kind = design or _kind(len(between), sizes, serial)
         changes = _moderation(moderator, moderates, moderation)
+        others = [role for role in _flat((moderator, moderation or {})) if isinstance(role, Construct)]
         if interaction:
             changes += tuple(("second", _name(x)) for x in exposures)
         roles = [*exposures, *between, *outcomes]
         names = list(map(_name, roles))
         spec = ModelSpec(
-            constructs=tuple(dict.fromkeys(role for role in roles if isinstance(role, Construct))),
-            observed=tuple(_observed(r) for r in roles[len(exposures) :] if not isinstance(r, Construct)),
+            constructs=tuple(
+                dict.fromkeys(r for r in (*roles, *others, *constructs) if isinstance(r, Construct))
+            ),
+            second_order=next((r for r in roles if isinstance(r, SecondOrder)), None),
+            observed=tuple(_observed(r) for r in roles[len(exposures) :] if isinstance(r, Observed | str)),
             design=Design(
                 kind,
                 names[0],
@@ -107,7 +135,10 @@ class Mediation(Model):
                 tuple(sorted(dict.fromkeys(changes), key=lambda c: STAGES.index(c[0]))),
             ),
         )
-        super().__init__(spec, priors=priors, name=name, instrument=instrument, truth=truth)
+        if groups is not None:
+            clusters, priors = _pooled(groups, spec, priors, clusters or slopes)
+        about: dict[str, Any] = {"name": name, "instrument": instrument, "truth": truth}
+        super().__init__(spec, clusters=clusters, slopes=slopes, priors=priors, **about)
 
     @classmethod
     def from_process(
@@ -117,8 +148,8 @@ class Mediation(Model):
         x: Role,
         y: Role,
         m: Role | Iterable[Role] = (),
-        w: str | None = None,
-        z: str | None = None,
+        w: Role | None = None,
+        z: Role | None = None,
         **options: Any,
     ) -> Self:
         """Return the design that has this model number in the PROCESS macro.
@@ -143,11 +174,42 @@ class Mediation(Model):
         ed.). ISBN 9781462549030, appendix A.
         """
         mediators = _listed(m)
-        found = process_design(number, x=_name(x), mediators=len(mediators), w=w, z=z)
+        named = {"w": None if w is None else _name(w), "z": None if z is None else _name(z)}
+        found = process_design(number, x=_name(x), mediators=len(mediators), **named)
+        by_name = {_name(role): role for role in (w, z) if role is not None}
         moderation: dict[str, list[Any]] = {}
         for stage, *by in found.moderation:
-            moderation.setdefault(stage, []).append(by[0] if len(by) == 1 else tuple(by))
+            parts = [by_name.get(name, name) for name in by]
+            moderation.setdefault(stage, []).append(parts[0] if len(parts) == 1 else tuple(parts))
         return cls(x, mediators, y, serial=found.serial, moderation=moderation, **options)
+
+
+def _pooled(
+    groups: str, spec: ModelSpec, priors: Mapping[str, str] | None, others: object
+) -> tuple[Clusters, dict[str, str]]:
+    """Groups over which all labelled paths differ, and the priors of the sds of these paths."""
+    if others is not None:
+        raise SpecError(
+            "groups are clusters with all slopes, and clusters are named as well",
+            hint="Name groups, or clusters with slopes.",
+        )
+    assert spec.design is not None
+    edges = design_edges(spec.design, part_of(spec.design.kind).stages(spec.design))
+    pooled = {f"cluster_sd.{edge.label}": "HalfNormal(0.2)" for edge in edges}
+    return Clusters(groups, tuple(edge.label for edge in edges)), pooled | dict(priors or {})
+
+
+def _require_roles(exposures: list[Any], between: list[Any], outcomes: list[Any]) -> None:
+    """Refuse what can play no role, and a mediation without exposure or outcome."""
+    for role in (*exposures, *between, *outcomes):
+        if not isinstance(role, Role):
+            raise SpecError(
+                f"{role!r} can play no role in a mediation",
+                hint="Use a construct such as GradedResponse(...), Observed(...), or a variable's name.",
+            )
+    for what, roles in (("exposure", exposures), ("outcome", outcomes)):
+        if not roles:
+            raise SpecError(f"the mediation has no {what}", hint=f"Name at least one {what}.")
 
 
 def _kind(mediators: int, sizes: tuple[int, ...], serial: bool) -> str:
@@ -160,19 +222,26 @@ def _kind(mediators: int, sizes: tuple[int, ...], serial: bool) -> str:
     return "mixed" if max(sizes) > 1 and len(sizes) > 1 else "parallel"
 
 
+def _flat(value: Any) -> list[Any]:
+    """Everything inside tuples, lists and mappings."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set):
+        return [one for part in value for one in _flat(part)]
+    return [value]
+
+
 def _moderation(
-    moderator: str | None,
-    moderates: str | Iterable[str],
-    moderation: Mapping[str, Iterable[str | tuple[str, str]]] | None,
+    moderator: Role | None, moderates: str | Iterable[str], moderation: Mapping[str, Any] | None
 ) -> tuple[tuple[str, ...], ...]:
     """Stages with their moderators from both forms."""
     stages = _names(moderates)
     if "all" in stages:
         stages = ("first", "second", "direct")
-    found = [(stage, moderator) for stage in stages] if moderator is not None else []
+    found = [(stage, _name(moderator)) for stage in stages] if moderator is not None else []
     given: list[tuple[str, ...]] = [tuple(pair) for pair in found]
     for stage, names in (moderation or {}).items():
-        given += [(stage, *_names(by)) for by in ([names] if isinstance(names, str) else names)]
+        given += [(stage, *map(_name, _flat(by))) for by in _listed(names)]
     for stage, *_ in given:
         if stage not in STAGES:
             raise SpecError(f"a mediation has no '{stage}' paths", hint=nearest(stage, (*STAGES, "all")))
@@ -181,7 +250,7 @@ def _moderation(
 
 def _listed(value: Any) -> list[Any]:
     """A list of what is given one by one or as a list."""
-    alone = isinstance(value, str | Construct | Observed) or not isinstance(value, Iterable)
+    alone = isinstance(value, Role) or not isinstance(value, Iterable)
     return [value] if alone else list(value)
 
 

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from medpsy.api.measurement import measurement
 from medpsy.api.prior_verbs import PriorVerbs
 from medpsy.errors import DataError, SpecError
 from medpsy.model import ComposedModel, compose
+from medpsy.spec.clusters import Clusters, read_clusters
 from medpsy.spec.groups import Groups, read_groups
+from medpsy.spec.levels_text import joined, read_text
 from medpsy.spec.model_file import ModelFile, read_model_file
-from medpsy.spec.model_spec import Construct, ModelSpec, SecondOrder
+from medpsy.spec.model_spec import Construct, ModelSpec, Path, SecondOrder
 from medpsy.spec.presets import normal_text
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
-from medpsy.spec.syntax import parse_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +48,9 @@ class Model(PriorVerbs):
         For text: constructs whose slopes are all positive a priori.
     testlets : iterable of str
         For text: constructs whose specific factors (``mood ~~ 0*distress``) are testlets.
+    std_lv : bool, optional
+        For text about Gaussian variables, as in lavaan: scales of latent variables from residual variances of
+        1, or (False) from first loadings of 1. Saying it makes the model a linear one.
     priors : mapping of str to str, optional
         Prior by parameter or group of parameters, such as ``{"slope": "LogNormal(0, 0.5)"}``; the most
         specific wins. ``parameters`` lists the names. ``{"preset": "weak"}`` or ``"published"`` sets many at
@@ -57,6 +62,11 @@ class Model(PriorVerbs):
         ``"residuals"``, ``"regressions"``, ``"correlations"``.
     release : iterable of str
         Items (``"ml3"``, ``"loadings.ml3"``) that are exceptions.
+    clusters : str or Clusters, optional
+        Person variable that says who belongs together (school, centre): every construct and every explained
+        variable has a random intercept over the clusters.
+    slopes : iterable of str, optional
+        Labels of paths (or ``"y~x"``) that differ between clusters as well.
     name : str, optional
         Name of the model in tables and reports.
     instrument : Instrument, optional
@@ -77,6 +87,14 @@ class Model(PriorVerbs):
     ------
     SpecError
         The model cannot be read or contradicts itself; texts are quoted with a caret under the place.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> model = mp.Model("anxiety =~ gad1..gad7; depression =~ phq1..phq9")
+    >>> model
+    <Model 'model': anxiety (7 graded items), depression (9 graded items)>
+    >>> fit = model.fit(mp.load_example("students"), seed=1)  # doctest: +SKIP
     """
 
     def __init__(
@@ -87,26 +105,33 @@ class Model(PriorVerbs):
         families: Mapping[str, str] | None = None,
         positive: Iterable[str] = (),
         testlets: Iterable[str] = (),
+        std_lv: bool | None = None,
         priors: Mapping[str, str] | None = None,
         groups: str | Groups | None = None,
         equal: Iterable[str] | None = None,
         release: Iterable[str] = (),
+        clusters: str | Clusters | None = None,
+        slopes: Iterable[str] | None = None,
         name: str | None = None,
         instrument: Instrument | None = None,
         truth: Mapping[str, Any] | None = None,
     ) -> None:
+        between: tuple[Path, ...] = ()
         if isinstance(model, str):
-            about = {"family": family, "families": families, "positive": positive, "testlets": testlets}
-            spec = parse_model(model, **about)
-        elif families or positive or testlets or family != "graded":
+            spec, between = read_text(
+                model, family=family, families=families, positive=positive, testlets=testlets, std_lv=std_lv
+            )
+        elif families or positive or testlets or family != "graded" or std_lv is not None:
             raise SpecError(
-                "family, families, positive and testlets are for models written as text",
+                "family, families, positive, testlets and std_lv are for models written as text",
                 hint="Say the family of a construct where the construct is made.",
             )
         else:
-            spec = model if isinstance(model, ModelSpec) else _measurement(model)
+            spec = model if isinstance(model, ModelSpec) else measurement(model)
         if groups is not None or equal is not None or release:
             spec = replace(spec, groups=read_groups(groups, equal, release))
+        if clusters is not None or slopes is not None or between:
+            spec = replace(spec, clusters=joined(read_clusters(clusters, slopes), between))
         if priors:
             spec = _with_priors(spec, priors)
         self.composed: ComposedModel = compose(replace(spec, name=name) if name else spec)
@@ -184,8 +209,10 @@ class Model(PriorVerbs):
         survey : Survey, optional
             Screened answers. Left out, those that the model file names (see :meth:`answers`).
         **options
-            Those of :func:`medpsy.fit.fit`: draws, tune, chains, seed, cores, engine, route, sampler,
-            target_accept, nodes, progress. What is not said is taken from the model file, if there is one.
+            Instead of answers to a Gaussian model ``cov``, ``n`` and ``means``, as in
+            :func:`medpsy.read_covariance`. Those of :func:`medpsy.fit.fit`: draws, tune, chains, seed, cores,
+            engine, route, sampler, target_accept, nodes, progress. What is not said is taken from the model
+            file, if there is one.
 
         Returns
         -------
@@ -201,7 +228,10 @@ class Model(PriorVerbs):
         from medpsy.api.fits import Fit
         from medpsy.api.options import sampling_options
         from medpsy.fit import fit
+        from medpsy.survey.covariance import instead_of
 
+        if "cov" in options:
+            survey = instead_of(survey, *(options.pop(name, None) for name in ("cov", "n", "means")))
         settings = sampling_options({**(self.file.sampling if self.file else {}), **options})
         result = fit(self.composed, self._survey(survey), **settings)
         about = {"title": self.title, **(self.file.report if self.file else {})}
@@ -227,12 +257,12 @@ class Model(PriorVerbs):
         DataError, SpecError
             Model and answers do not go together.
         """
-        from medpsy.engines.base import choose
+        from medpsy.engines.base import choose, without_integrated
         from medpsy.inference.pymc_model import build
 
         data = self._data(survey)
         chosen, _ = choose(data, engine)
-        return build(data, chosen, chosen.settings(data))
+        return build(without_integrated(data, chosen), chosen, chosen.settings(data))
 
     def simulate(self, n: int | None = None, seed: int | None = None, *, missing: float = 0.0) -> Survey:
         """Simulate answers from the known truth.
@@ -338,6 +368,13 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     ------
     SpecError
         The file cannot be read or says something impossible; the message names the line.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> model = mp.load_model("students.toml")
+    >>> model.title
+    'Sleepiness, anxiety and depression of medical students'
     """
     file = read_model_file(path)
     try:
@@ -346,24 +383,6 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise file.located(error) from None
     model.file = file
     return model
-
-
-def _measurement(constructs: Iterable[Construct | SecondOrder]) -> ModelSpec:
-    found = tuple(constructs) if isinstance(constructs, Iterable) else (constructs,)
-    higher = [part for part in found if isinstance(part, SecondOrder)]
-    if len(higher) > 1:
-        raise SpecError(
-            f"'{higher[0].name}' and '{higher[1].name}' are both second-order constructs",
-            hint="One second-order construct to a model.",
-        )
-    found = tuple(part for part in found if not isinstance(part, SecondOrder))
-    for construct in found:
-        if not isinstance(construct, Construct):
-            raise SpecError(
-                f"a model cannot be made of {construct!r}",
-                hint="Pass model text, a ModelSpec, or constructs such as GradedResponse(...).",
-            )
-    return ModelSpec(constructs=found, second_order=higher[0] if higher else None)
 
 
 def _with_priors(spec: ModelSpec, priors: Mapping[str, str]) -> ModelSpec:

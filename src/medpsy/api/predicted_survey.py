@@ -88,8 +88,6 @@ def _observed(made: ModelData, survey: Survey) -> dict[str, np.ndarray]:
         old, new = survey.variables[name], made.observed[:, at]
         if survey.variable(name).kind == "category":
             out[name] = np.where(np.isnan(new), NO_ANSWER, np.nan_to_num(new)).astype(old.dtype)
-        elif family == "bernoulli":
-            out[name] = new.copy()
         else:
-            out[name] = new * made.layout.unit[at] + np.nanmean(old)
+            out[name] = new * made.layout.unit[at] + made.layout.centre[at]
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from medpsy.model import ComposedModel
 from medpsy.survey.instrument import Instrument
 
@@ -14,11 +16,12 @@ def n_parameters(model: ComposedModel, instrument: Instrument) -> int:
     """
     levels = {v.name: max(len(v.levels), 2) - 1 for v in instrument.variables}
     total = sum(len(clique) * (len(clique) - 1) // 2 for clique in model.sketch.cliques)
+    total += sum(getattr(family, "hidden", 0) for family in model.families.values())
     for row in model.table:
         if not row.free or row.prior is None or row.support == "correlation":
             continue
         role, _, place = row.target.partition(".")
-        family = model.families.get(place.partition(".")[0])
+        family: Any = model.families.get(place.partition(".")[0])
         if family is not None and family.categorical and role in family.roles:
             item = row.lhs if row.lhs in instrument.items else row.rhs
             items = next(c.items for c in model.constructs if c.name == place.partition(".")[0])
@@ -34,7 +37,9 @@ def n_parameters(model: ComposedModel, instrument: Instrument) -> int:
 def sizes(model: ComposedModel, instrument: Instrument | None) -> str:
     """Return the size in words: ``3 constructs, 26 items, 133 parameters``."""
     items = sum(len(construct.items) for construct in model.spec.constructs)
-    parts = [_many(len(model.spec.constructs), "construct"), _many(items, "item")]
+    parts: list[str] = []
+    if model.spec.constructs or not model.spec.observed:
+        parts += [_many(len(model.spec.constructs), "construct"), _many(items, "item")]
     if model.spec.observed:
         parts.append(_many(len(model.spec.observed), "observed variable"))
     if instrument is not None:

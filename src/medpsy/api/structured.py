@@ -50,6 +50,17 @@ def Bifactor(
     ----------
     Gibbons, R. D., & Hedeker, D. R. (1992). Full-information item bi-factor analysis. Psychometrika, 57,
     423-436. doi:10.1007/BF02295430
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> construct = mp.Bifactor("distress", "d1..d6", {"mood": "d1..d3", "body": "d4..d6"})
+    >>> print(mp.Model([construct]).syntax)
+    distress =~ d1..d6
+    mood =~ d1..d3
+    mood ~~ 0*distress
+    body =~ d4..d6
+    body ~~ 0*distress
     """
     return Construct(name, expand_items(items), family, positive, _parts(specific))
 
@@ -70,6 +81,18 @@ def Testlets(
     ----------
     Bradlow, E. T., Wainer, H., & Wang, X. (1999). A Bayesian random effects model for testlets.
     Psychometrika, 64, 153-168. doi:10.1007/BF02294533
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> passages = {"text1": "r1..r3", "text2": "r4..r6"}
+    >>> construct = mp.Testlets("reading", "r1..r6", passages, family="bernoulli")
+    >>> print(mp.Model([construct]).syntax)
+    reading =~ r1..r6
+    text1 =~ r1..r3
+    text1 ~~ 0*reading
+    text2 =~ r4..r6
+    text2 ~~ 0*reading
     """
     return Construct(name, expand_items(items), family, positive, _parts(testlets), testlets=True)
 
@@ -99,6 +122,15 @@ def CrossLoadings(construct: Construct, items: str | Iterable[str]) -> Construct
     ----------
     Muthén, B., & Asparouhov, T. (2012). Bayesian structural equation modeling: A more flexible representation
     of substantive theory. Psychological Methods, 17, 313-335. doi:10.1037/a0026802
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> anxiety = mp.CrossLoadings(mp.GradedResponse("anxiety", "gad1..gad7"), "phq1")
+    >>> depression = mp.GradedResponse("depression", "phq1..phq9")
+    >>> print(mp.Model([anxiety, depression]).syntax)
+    anxiety =~ gad1..gad7 + cross*phq1
+    depression =~ phq1..phq9
     """
     return replace(construct, cross=expand_items(items))
 

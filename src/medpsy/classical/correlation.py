@@ -226,8 +226,10 @@ def covariance_draws(
     n = int(pair_counts(values).min())
     covariance = pairwise_covariance(values)
     if n < 3 or not np.isfinite(covariance).all():
+        counts = pair_counts(values)
+        a, b = np.unravel_index(int(counts.argmin()), counts.shape)
         raise DataError(
-            f"two of the items have only {n} persons who answered both",
+            f"items {a + 1} and {b + 1} have only {n} persons who answered both",
             hint="Leave out the item that hardly anybody answered.",
         )
     size = len(covariance)

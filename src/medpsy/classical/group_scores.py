@@ -104,6 +104,14 @@ def what_if(
     -------
     DataFrame
         cluster_size, icc, design_effect, effective_n, error_factor (by which standard errors grow).
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> mp.what_if(783, sizes=(20,), iccs=(0.01, 0.1)).round(2)
+       cluster_size   icc  design_effect  effective_n  error_factor
+    0          20.0  0.01           1.19       657.98          1.09
+    1          20.0  0.10           2.90       270.00          1.70
     """
     import pandas as pd
 

@@ -104,7 +104,8 @@ def read_answers(data: Any, modules: Modules | None = None) -> Answers:
     Raises
     ------
     DataError
-        An unknown module or item, a column that holds no numbers, infinite values, nobody at all.
+        An unknown module or item, a column that holds no numbers, infinite values, nobody at all, a matrix
+        of covariances instead of answers.
     """
     if isinstance(data, Answers):
         return _restricted(data, modules)
@@ -114,12 +115,31 @@ def read_answers(data: Any, modules: Modules | None = None) -> Answers:
         found = _of_frame(data)
     else:
         found = _of_array(np.asarray(data))
+    _refuse_matrix(found.values)
     if found.n_person == 0:
         raise DataError("there are no persons to describe", hint="Check the file and the screening.")
     if np.isinf(found.values).any():
         item = found.items[int(np.argwhere(np.isinf(found.values).any(axis=0))[0, 0])]
         raise DataError(f"item '{item}' holds an infinite value", hint="Write no answer as an empty cell.")
     return _restricted(found, modules)
+
+
+def _refuse_matrix(values: np.ndarray) -> None:
+    """Refuse what is a matrix of covariances or correlations instead of answers.
+
+    Raises
+    ------
+    DataError
+    """
+    rows, columns = values.shape
+    if rows != columns or rows < 3 or np.isnan(values).any() or (np.diag(values) <= 0).any():
+        return
+    sd = np.sqrt(np.diag(values))
+    if np.allclose(values, values.T, rtol=1e-6) and (np.abs(values) <= 1.0001 * np.outer(sd, sd)).all():
+        raise DataError(
+            f"this is a matrix of covariances or correlations of {rows} items, not a table of answers",
+            hint="Pass one row per person; linear models take covariances: Model(...).fit(cov=..., n=...).",
+        )
 
 
 def check_varying(answers: Answers, items: Sequence[str], *, least: int = 2) -> None:
@@ -145,6 +165,25 @@ def check_varying(answers: Answers, items: Sequence[str], *, least: int = 2) -> 
                 f"item '{item}' is constant: all {len(given)} answers are {given[0]:g}",
                 hint="It correlates with nothing; leave it out.",
             )
+
+
+def check_pairs(answers: Answers, items: Sequence[str]) -> None:
+    """Refuse two items that fewer than three persons answered both.
+
+    Raises
+    ------
+    DataError
+        Naming the items.
+    """
+    given = (~np.isnan(answers.block(items))).astype(float)
+    both = given.T @ given
+    a, b = map(int, divmod(int(both.argmin()), len(items)))
+    if both[a, b] < 3:
+        who = f"'{items[a]}' and '{items[b]}'" if a != b else f"'{items[a]}'"
+        raise DataError(
+            f"only {int(both[a, b])} persons answered {who}",
+            hint="Leave out the item that hardly anybody answered.",
+        )
 
 
 def twins(answers: Answers, items: Sequence[str]) -> list[tuple[str, str]]:

@@ -185,6 +185,30 @@ def maximise(counts: np.ndarray, x: np.ndarray, y: np.ndarray, start: np.ndarray
     return rho
 
 
+def table_correlations(tables: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
+    """Polychoric correlations of two-way tables of probabilities, each with thresholds from its own margins.
+
+    Parameters
+    ----------
+    tables : ndarray, shape (pair, category, category)
+        Any positive weights; categories that an item does not have are empty and stand last.
+    start : ndarray, shape (pair,), optional
+
+    Returns
+    -------
+    ndarray, shape (pair,)
+    """
+    from scipy.special import ndtri
+
+    tables = tables / tables.sum(axis=(1, 2), keepdims=True)
+    places = []
+    for axis in (2, 1):
+        below = np.cumsum(tables.sum(axis=axis), axis=1)[:, :-1]
+        # Rounding must not put a threshold between the last category and those that do not exist.
+        places.append(np.clip(ndtri(np.where(below > 1 - 1e-12, 1.0, below)), -FAR, FAR))
+    return maximise(tables, places[0], places[1], start)
+
+
 def polychoric(values: np.ndarray, items: tuple[str, ...]) -> Polychoric:
     """Polychoric correlations of ordinal items.
 

@@ -1,7 +1,7 @@
 """``medpsy``: the command line.
 
 Exit status: 0 done; 1 ``check`` found a mistake; 2 an error, or a command line that cannot be read; 3 ``run
---strict`` ended with a posterior that cannot be trusted; 130 interrupted.
+--strict`` ended with a posterior that cannot be trusted; 130 interrupted (what was drawn until then is kept).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from medpsy import __version__
 from medpsy.cli import check, report, run, screen, simulate
-from medpsy.errors import MedpsyError
+from medpsy.errors import MedpsyError, nearest
 
 COMMANDS = (run, check, simulate, screen, report)
 
@@ -31,7 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    read = parser()
+    if not words:
+        read.exit(2, read.format_help())
+    names = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+    if not words[0].startswith("-") and words[0] not in names:
+        read.error(f"there is no command '{words[0]}'. {nearest(words[0], names)}")
+    arguments = read.parse_args(words)
     try:
         status: int = arguments.command(arguments)
         sys.stdout.flush()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medpsy.api.fits import Fit
 
 _OPTIONS = ("seed", "draws", "tune", "chains", "cores", "engine", "route")
-_ENGINES = ("auto", "quadrature", "gaussian", "conditional", "bifactor", "crossed")
+_ENGINES = ("auto", "quadrature", "gaussian", "equations", "conditional", "bifactor", "crossed")
 
 
 def add(commands: Commands) -> None:
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit the model and write everything."""
     from medpsy.api.files import make_folder
     from medpsy.api.models import load_model
+    from medpsy.result import need_room
 
     def say(text: str) -> None:
         if not arguments.quiet:
@@ -55,6 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.file)
     folder = make_folder(arguments.out)
     kept = model.answers()
+    # Log-likelihoods of persons (left out where there are very many), tables, pages: refused before the fit.
+    draws = (arguments.draws or 1000) * (arguments.chains or 4)
+    need_room(folder, min(8.0 * draws * kept.survey.n_person, 100e6) + 5e6)
     say(f"{model.title}: {flow_sentence(kept.survey)}")
     if kept.survey.simulated:
         say(f"Note: {kept.survey.simulated}")
@@ -67,10 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     for sentence in fit.sentences()[bool(fit.mark.warning) :]:
         say(f"  {sentence}")
     say(f"Report: {folder / 'report.html'}")
+    interrupted = str(fit.provenance.get("note", "")).startswith("interrupted")
     if fit.trusted:
         say("Diagnostics: no check failed.")
-        return 0
+        return 130 if interrupted else 0
     print(fit.mark.warning, file=sys.stderr if arguments.quiet else sys.stdout, flush=True)
+    if interrupted:
+        return 130
     return 3 if arguments.strict else 0
 
 

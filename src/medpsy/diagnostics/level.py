@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medpsy.diagnostics.base import CheckResult
 from medpsy.diagnostics.evidence import Evidence
-from medpsy.posterior.loo import MARGINAL
+from medpsy.posterior.loo import WHOLE
 
 
 class Level:
@@ -19,8 +19,14 @@ class Level:
 
     def run(self, evidence: Evidence) -> tuple[CheckResult, ...]:
         """One informational finding where persons' scores were sampled."""
-        if evidence.level in (None, MARGINAL):
+        if evidence.level in (None, *WHOLE):
             return ()
+        if "scores given" not in str(evidence.level):
+            text = (
+                f"log-likelihood terms are those of a {evidence.level}: leave-one-out integrates the effects of "
+                "the clusters out again, for a part of the draws"
+            )
+            return (CheckResult(self.name, self.code, None, None, None, text, ""),)
         text = (
             "person scores were sampled, so log-likelihood terms are conditional on them: "
             "leave-one-out values must not be compared between models"

@@ -6,7 +6,8 @@ import numpy as np
 
 from medpsy.diagnostics.base import CheckResult, listed
 from medpsy.diagnostics.evidence import Evidence
-from medpsy.posterior.loo import MARGINAL
+from medpsy.posterior.left_clusters import CLUSTER
+from medpsy.posterior.loo import WHOLE
 
 
 class ParetoK:
@@ -26,22 +27,25 @@ class ParetoK:
         if evidence.level is None:
             text = "the fit holds no log-likelihood terms: not judged"
             return (CheckResult(self.name, self.code, None, None, None, text, "Fit again with medpsy."),)
-        if evidence.level != MARGINAL:
+        if evidence.level not in WHOLE:
             return ()  # terms given the scores say nothing about leaving a person out
         most = float(evidence.loo.good_k)
         k = evidence.loo.pareto_k.to_numpy()
         k = np.where(np.isnan(k), np.inf, k)
         order = np.argsort(-k, kind="stable")
-        persons = evidence.result.data.person.astype(str)
+        levels = evidence.result.data.layout.levels
+        what, persons = "person", evidence.result.data.person.astype(str)
+        if evidence.level == CLUSTER and levels is not None:
+            what, persons = "cluster", np.array(levels.labels)
         bad = int((k > most).sum())
         top = float(k[order[0]])
         if not bad:
-            text = f"largest Pareto k {top:.2f} (person {persons[order[0]]})"
+            text = f"largest Pareto k {top:.2f} ({what} {persons[order[0]]})"
             return (CheckResult(self.name, self.code, True, top, most, text),)
         who = listed([f"{persons[i]} (k {k[i]:.2f})" for i in order[:bad]])
-        text = f"{bad} person{'s' * (bad > 1)} with Pareto k above {most:.2f}: {who}"
+        text = f"{bad} {what}{'s' * (bad > 1)} with Pareto k above {most:.2f}: {who}"
         cure = (
-            "Look at these persons' answers; their cross-validation terms need an exact refit without them. "
+            "Look at their answers; their cross-validation terms need an exact refit without them. "
             "Report the effects with and without them."
         )
         return (CheckResult(self.name, self.code, False, top, most, text, cure),)

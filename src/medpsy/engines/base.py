@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from medpsy.bind import ModelData
+from medpsy.dims import PERSON
 from medpsy.errors import SpecError, nearest
 from medpsy.registry import parts
 
@@ -105,11 +106,15 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
 
         inner, verdicts = choose(data.groups.parts[0], name)
         return Grouped(inner), [(n, f"for each of {len(data.groups.parts)} groups: {r}") for n, r in verdicts]
-    if data.cells is not None and name != "conditional":
+    if data.layout.levels is not None and name in ("auto", "two_level"):
+        two_level: Any = engines()["two_level"]
+        if (verdict := two_level.accepts(data)).accepted:
+            return two_level.bound(data), [(two_level.name, verdict.reason)]
+    if data.cells is not None and (name != "conditional" or data.layout.levels is not None):
         from medpsy.engines.grouped import Grouped
 
         inner, verdicts = choose(data.cells.parts[0], name)
-        if inner.name != "conditional":
+        if inner.name != "conditional" or data.layout.levels is not None:
             return Grouped(inner), [
                 (n, f"for {len(data.cells.parts)} sets of paths: {r}") for n, r in verdicts
             ]
@@ -123,13 +128,15 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
                 f"engine '{name}' cannot take this model: the paths of its constructs take too many values",
                 hint="Use engine 'auto'.",
             )
-        if data.cells is None:
+        if data.cells is not None:
+            verdicts = choose(data.cells.parts[0])[1]
+        else:
             verdicts = [(engine.name, "paths of constructs change with many values: persons sampled")]
         return engine, verdicts
     if name != "auto":
         if name not in known:
             raise SpecError(f"there is no engine '{name}'", hint=nearest(name, [*known, "auto"]))
-        verdict = known[name].accepts(data)
+        verdict = judged(known[name], data)
         if not verdict.accepted:
             raise SpecError(
                 f"engine '{name}' cannot take this model: {verdict.reason}", hint="Use engine 'auto'."
@@ -137,17 +144,38 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
         return known[name], [(name, f"asked for; {verdict.reason}")]
     verdicts = []
     for engine in known.values():
-        verdict = engine.accepts(data)
+        verdict = judged(engine, data)
         verdicts.append((engine.name, verdict.reason))
         if verdict.accepted:
             return engine, verdicts
     raise SpecError("no engine takes this model", hint="; ".join(f"{n}: {r}" for n, r in verdicts))
 
 
+def judged(engine: LikelihoodEngine, data: ModelData) -> Verdict:
+    """What an engine says to a model; few can multiply constructs with each other."""
+    if data.layout.products.size and not getattr(engine, "products", False):
+        return Verdict(False, "constructs are multiplied with each other")
+    return engine.accepts(data)
+
+
+def without_integrated(data: ModelData, engine: LikelihoodEngine) -> ModelData:
+    """The data without the parameters that the engine integrates out and draws afterwards."""
+    gone = engine.integrated(data) if hasattr(engine, "integrated") else ()
+    if not gone:
+        return data
+    return replace(data, parameters=tuple(q for q in data.parameters if q.name not in gone))
+
+
+def terms_of(data: ModelData, engine: LikelihoodEngine) -> tuple[str, np.ndarray]:
+    """Dimension and names of the log-likelihood terms: persons, or clusters."""
+    if engine.name == "two_level" and data.layout.levels is not None:
+        return "cluster", np.array(data.layout.levels.labels)
+    return PERSON, data.person.astype(str)
+
+
 def observed_patterns(data: ModelData) -> list[tuple[np.ndarray, np.ndarray]]:
     """Persons grouped by which Gaussian observed nodes they answered: (persons, nodes) pairs."""
-    gaussian = np.array([family == "gaussian" for family in data.layout.families])
-    given = ~np.isnan(data.observed) & gaussian
+    given = ~np.isnan(data.observed) & data.layout.normal
     patterns, which = np.unique(given, axis=0, return_inverse=True)
     which = which.ravel()
     return [(np.flatnonzero(which == i), np.flatnonzero(pattern)) for i, pattern in enumerate(patterns)]

@@ -57,8 +57,8 @@ class Bifactor(Quadrature):
             return Verdict(False, "no construct has specific factors")
         if not 1 <= data.n_factor <= MOST_FACTORS:
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {MOST_FACTORS}")
-        if "bernoulli" in data.layout.families:
-            return Verdict(False, "a binary outcome depends on several constructs at once")
+        if data.layout.not_normal:
+            return Verdict(False, f"{data.layout.not_normal} and may depend on several constructs at once")
         count = sum(len(family.groups) for family in nested_families(data))
         return Verdict(True, f"{count} specific factor(s) summed out inside their construct")
 

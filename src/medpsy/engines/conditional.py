@@ -1,12 +1,14 @@
 """Persons sampled: their independent normals z are parameters, non-centred.
 
-The fall-back for four or more constructs and for binary outcomes, and an independent check of the other
-engines. Its log-likelihood terms are conditional on the scores, so they must not be compared with
-marginal ones.
+The fall-back for four or more constructs and for outcomes without normal residuals, and an independent check
+of the other engines. Its log-likelihood terms are conditional on the scores, so they must not be compared
+with marginal ones.
 """
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -22,13 +24,14 @@ class Conditional:
     name = "conditional"
     order = 3
     unit = "person, scores given"
+    products = True
 
     def accepts(self, data: ModelData) -> Verdict:
         """Everything whose explained variables that explain others are complete."""
         layout = data.layout
         if any(isinstance(family, Composite) for family in data.model.families.values()):
             return Verdict(False, "items measure more than their construct")
-        for node in np.flatnonzero(~layout.latent):
+        for node in layout.measured:
             explains = any(not c.from_column and c.source == node for c in layout.coefficients)
             missing = int(np.isnan(data.observed[:, node]).sum())
             if explains and missing:
@@ -39,8 +42,8 @@ class Conditional:
         return Verdict(True, "persons sampled")
 
     def person_normals(self, data: ModelData) -> int:
-        """One per construct."""
-        return data.n_factor
+        """One per construct, and for one of second order with paths of its own."""
+        return int(_latent(data).size)
 
     def settings(self, data: ModelData, size: int | None = None) -> None:
         """Nothing is needed."""
@@ -70,15 +73,21 @@ def node_values(data: ModelData, z: np.ndarray, p: dict[str, np.ndarray]) -> np.
     return np.stack([value[node] for node in data.layout.factors], axis=1)
 
 
+def _latent(data: ModelData) -> np.ndarray:
+    """Positions of the latent nodes, with items or without."""
+    return np.setdiff1d(np.arange(len(data.layout.nodes)), data.layout.measured)
+
+
 def _walk(data: ModelData, z: Any, eq: Any, p: dict[str, Any], xp: Any) -> tuple[dict[int, Any], Any]:
     """Values of all nodes in topological order, and the log-density of the observed ones."""
     layout = data.layout
     base = xp.constant(data.design) @ xp.swapaxes(eq.g, 0, 1)
-    factor_of = {node: d for d, node in enumerate(layout.factors)}
-    noise = z @ xp.swapaxes(eq.z[layout.factors][:, layout.factors], 0, 1)
+    latent = _latent(data)
+    factor_of = {node: d for d, node in enumerate(latent)}
+    noise = z @ xp.swapaxes(eq.z[latent][:, latent], 0, 1)
     value: dict[int, Any] = {}
     total = xp.zeros((data.n_person,))
-    for node, family in enumerate(layout.families):
+    for node, family in enumerate(layout.observed):
         eta = base[:, node]
         for i, c in enumerate(layout.coefficients):
             if c.target == node and not c.from_column:
@@ -86,20 +95,17 @@ def _walk(data: ModelData, z: Any, eq: Any, p: dict[str, Any], xp: Any) -> tuple
                 own = (
                     eq.b[node, c.source] if c.by is None else p["path"][i] * xp.constant(data.design[:, c.by])
                 )
+                if c.times:
+                    own = p["path"][i] * reduce(mul, (value[node] for node in c.times))
                 eta = eta + own * value[c.source]
-        if family == "latent":
-            value[node] = eta + noise[:, factor_of[node]]
+        if family is None:
+            value[node] = eta + eq.d[node] * noise[:, factor_of[node]]
             continue
         y = data.observed[:, node]
         given = xp.constant((~np.isnan(y)).astype(float))
         y = xp.constant(np.where(np.isnan(y), 0.0, y))
         value[node] = y
-        if family == "gaussian":
-            sd = eq.d[node]
-            term = -0.5 * ((y - eta) / sd) ** 2 - xp.log(sd) - 0.5 * np.log(2 * np.pi)
-        else:
-            term = -xp.softplus((1.0 - 2.0 * y) * eta)
-        total = total + given * term
+        total = total + given * family.log_prob(y, eta, layout.own(node, p), xp)
     return value, total
 
 

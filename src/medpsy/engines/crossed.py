@@ -37,8 +37,8 @@ class FullGrid(Quadrature):
             return Verdict(False, f"{data.n_factor} constructs; the full grid takes two or {MOST_FACTORS}")
         if any(isinstance(family, Nested) or not family.categorical for family in families):
             return Verdict(False, "beside cross-loadings all items are categorical, without specific factors")
-        if "bernoulli" in data.layout.families:
-            return Verdict(False, "a binary outcome depends on several constructs at once")
+        if data.layout.not_normal:
+            return Verdict(False, f"{data.layout.not_normal} and may depend on several constructs at once")
         return Verdict(True, f"{data.n_factor} constructs summed over a full grid")
 
     def settings(self, data: ModelData, size: int | None = None) -> Grid:

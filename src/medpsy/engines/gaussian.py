@@ -31,8 +31,8 @@ class ClosedForm:
         for block in data.blocks:
             if data.model.families[block.name].name != "gaussian":
                 return Verdict(False, f"'{block.name}' has ordinal or binary items")
-        if "bernoulli" in data.layout.families:
-            return Verdict(False, "there is a binary outcome")
+        if data.layout.not_normal:
+            return Verdict(False, f"{data.layout.not_normal}")
         return Verdict(True, "all variables are Gaussian: constructs integrated out in closed form")
 
     def person_normals(self, data: ModelData) -> int:
@@ -50,8 +50,10 @@ class ClosedForm:
     def compiled(self, data: ModelData, settings: Any = None) -> SufficientStatistics:
         """The same density from sufficient statistics."""
         from medpsy.engines.gaussian_compiled import SufficientStatistics
+        from medpsy.engines.linear_compiled import LinearStatistics
 
-        return SufficientStatistics(data)
+        linear = data.model.spec.linear is not None and not data.blocks
+        return LinearStatistics(data) if linear else SufficientStatistics(data)
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Any = None) -> Any:
         """Log-density of every person's (z-scored) values, shape (person,)."""
@@ -78,7 +80,7 @@ class ClosedForm:
 
 def values(data: ModelData) -> np.ndarray:
     """All z-scored values (person, variable): items block by block, then explained variables."""
-    observed = data.observed[:, ~data.layout.latent]
+    observed = data.observed[:, data.layout.measured]
     return np.column_stack([*(block.values for block in data.blocks), observed])
 
 
@@ -96,7 +98,7 @@ def moments(data: ModelData, p: dict[str, Any], xp: Any) -> tuple[Any, Any]:
     weight = loading_matrix(data, p, xp)
     location = weight @ mean
     spread = weight @ chol
-    n_observed = int((~layout.latent).sum())
+    n_observed = layout.measured.size
     zeros = xp.zeros((n_observed,))
     nu = [*(p[f"intercept_{b.name}"] for b in data.blocks), zeros]
     residual = [*(p[f"residual_sd_{b.name}"] ** 2 for b in data.blocks), zeros]
@@ -111,7 +113,7 @@ def moments(data: ModelData, p: dict[str, Any], xp: Any) -> tuple[Any, Any]:
 def loading_matrix(data: ModelData, p: dict[str, Any], xp: Any) -> Any:
     """Lambda (variable, node): loadings of items, ones for explained variables."""
     rows, cols = loading_cells(data)
-    n_observed = int((~data.layout.latent).sum())
+    n_observed = data.layout.measured.size
     entries = [*(p[f"loading_{b.name}"] for b in data.blocks), xp.zeros((n_observed,)) + 1.0]
     return xp.place((rows.size, len(data.layout.nodes)), rows, cols, xp.concatenate(entries, axis=0))
 
@@ -120,7 +122,7 @@ def loading_cells(data: ModelData) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of every entry of Lambda."""
     factors = data.layout.factors
     columns = [np.full(b.values.shape[1], factors[b.factor]) for b in data.blocks]
-    columns.append(np.flatnonzero(~data.layout.latent))
+    columns.append(data.layout.measured)
     cols = np.concatenate(columns).astype(int)
     return np.arange(cols.size), cols
 

@@ -68,3 +68,26 @@ def fitted_grid(low: np.ndarray, high: np.ndarray, person_sd: np.ndarray, ratio:
         count = int(np.clip(np.ceil((b - a) / (ratio * s)), 12, 400)) + 1
         nodes.append(np.linspace(a, b, count))
     return Grid(tuple(nodes))
+
+
+def in_vectors(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nodes of three dimensions as the kernels want them; unused ones come first, with one node at zero.
+
+    Returns
+    -------
+    sizes : ndarray of int, shape (3,)
+        Nodes of the grid.
+    widths : ndarray of int, shape (3,)
+        The same with so many more that a vector may begin at the last one.
+    nodes : ndarray, shape (3, largest width)
+    """
+    from medpsy.vector_kernel import LANES
+
+    pad = 3 - len(grid.nodes)
+    sizes = np.array([1] * pad + [len(t) for t in grid.nodes], dtype=np.int64)
+    widths = np.where(sizes > 1, -(-(sizes + LANES - 1) // LANES) * LANES, 2)
+    nodes = np.zeros((3, int(widths.max())))
+    for d, t in enumerate(grid.nodes):
+        nodes[pad + d] = t[0] + (t[1] - t[0]) * np.arange(nodes.shape[1])
+        nodes[pad + d, : len(t)] = t
+    return sizes, widths, nodes

@@ -36,13 +36,13 @@ class Quadrature:
     unit = "person"
 
     def accepts(self, data: ModelData) -> Verdict:
-        """One to three constructs, each item on one of them alone, and no binary outcome beside them."""
+        """One to three constructs, each item on one of them alone, explained variables normal."""
         if any(isinstance(family, Composite) for family in data.model.families.values()):
             return Verdict(False, "items measure more than their construct")
         if not 1 <= data.n_factor <= MOST_FACTORS:
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {MOST_FACTORS}")
-        if "bernoulli" in data.layout.families:
-            return Verdict(False, "a binary outcome depends on several constructs at once")
+        if data.layout.not_normal:
+            return Verdict(False, f"{data.layout.not_normal} and may depend on several constructs at once")
         return Verdict(True, f"{data.n_factor} construct(s) summed over a grid")
 
     def person_normals(self, data: ModelData) -> int:
@@ -93,7 +93,7 @@ class Quadrature:
         pieces, rows = [], []
         for persons, nodes in observed_patterns(data):
             location, spread, term = gaussian_given(data, mean, covariance, persons, nodes, xp)
-            pieces.append(_integrate([s[persons] for s in sums], location, spread, settings, xp) + term)
+            pieces.append(integrate_normal([s[persons] for s in sums], location, spread, settings, xp) + term)
             rows.append(persons)
         return xp.concatenate(pieces, axis=0)[np.argsort(np.concatenate(rows))]
 
@@ -132,8 +132,8 @@ def answer_sums(
     return -0.5 * quadratic - xp.constant(given) @ (xp.log(sd) + 0.5 * np.log(2 * np.pi))
 
 
-def _integrate(sums: list[Any], location: Any, spread: Any, grid: Grid, xp: Any) -> Any:
-    """log of the sum over the grid, shape (person,)."""
+def integrate_normal(sums: list[Any], location: Any, spread: Any, grid: Grid, xp: Any) -> Any:
+    """log E exp(sum of ``sums``) over N(location, spread) of the constructs, shape (person,)."""
     n_factor = len(sums)
     eye = xp.constant(np.eye(n_factor))
     precision = xp.solve(spread, eye)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, reduce
 from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 
 from medpsy.bind import ModelData, local
-from medpsy.engines.grid import Grid, fitted_grid
+from medpsy.engines.grid import Grid, fitted_grid, in_vectors
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
     exponentiate,
@@ -20,7 +20,7 @@ from medpsy.engines.quadrature_kernel import (
     latent_forward,
     latent_reverse,
 )
-from medpsy.families.base import CompiledFamily, ResponseFamily
+from medpsy.families.base import CompiledFamily, ResponseFamily, base_values
 from medpsy.jit import jit
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
@@ -57,12 +57,8 @@ class CompiledQuadrature:
         n_factor = data.n_factor
         self.patterns = patterns or collapse(data)
         self.codes, self.design, self.count = self.patterns.codes, self.patterns.design, self.patterns.count
-        # Unused dimensions come first, with a single node at zero.
         self._pad = 3 - n_factor
-        self.sizes = np.array([1] * self._pad + [len(t) for t in grid.nodes], dtype=np.int64)
-        self.nodes = np.zeros((3, int(self.sizes.max())))
-        for d, t in enumerate(grid.nodes):
-            self.nodes[self._pad + d, : len(t)] = t
+        self.sizes, self.widths, self.nodes = in_vectors(grid)
         self.factor, self.start, self._spans = self._item_places()
         n_row = len(self.count)
         self.lo = np.zeros((n_row, 3), dtype=np.int64)
@@ -77,12 +73,17 @@ class CompiledQuadrature:
         factor, start, spans, at = [], [], [], 0
         for block in self.data.blocks:
             n_item = block.values.shape[1]
-            width = block.n_categories * len(self.grid.nodes[block.factor])
+            width = block.n_categories * int(self.widths[self._pad + block.factor])
             factor += [self._pad + block.factor] * n_item
             start += [at + j * width for j in range(n_item)]
             spans.append(slice(at, at + n_item * width))
             at += n_item * width
         return np.array(factor, dtype=np.int64), np.array(start, dtype=np.int64), spans
+
+    def _table_nodes(self, block: Any) -> np.ndarray:
+        """Nodes at which the items of a block are evaluated."""
+        d = self._pad + block.factor
+        return self.nodes[d, : self.widths[d]]
 
     def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
         """Forward pass and E-step at ``p``."""
@@ -93,29 +94,33 @@ class CompiledQuadrature:
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
         half = latent_forward(mean, chol, self.design, precision, location, tilt, ell)
-        weight = np.empty(tuple(self.sizes))
-        fill_weight(precision, self.nodes, self.sizes, weight)
+        weight = np.empty((self.sizes[0] + 1, self.sizes[1], self.widths[2]))
+        fill_weight(precision, self.nodes, weight)
         table = np.empty(self._spans[-1].stop)
         for block, span in zip(data.blocks, self._spans, strict=True):
             family = data.model.families[block.name]
-            nodes = self.grid.nodes[block.factor]
+            nodes = self._table_nodes(block)
             out = table[span].reshape(block.values.shape[1], block.n_categories, len(nodes))
-            jit(_kernels(family)[0])(*local(data, block, p).values(), nodes, out)
-        exponentiate(table, table)
+            values, kernels = _kernel_values(family, local(data, block, p)).values(), _kernels(family)
+            if len(kernels) > 2:
+                jit(kernels[2])(*values, nodes, out)
+            else:
+                jit(kernels[0])(*values, nodes, out)
+                exponentiate(table[span], table[span])
 
         def share(rows: slice) -> np.ndarray:
             counts = np.zeros_like(table)
             integrate(
-                self.codes[rows], self.start, self.factor, table, self.sizes, self.nodes, self.lo[rows],
-                self.hi[rows], tilt[rows], self.count[rows], weight, ell[rows], counts, first[rows],
-                second[rows],
+                self.codes[rows], self.start, self.factor, table, self.sizes, self.widths, self.nodes,
+                self.lo[rows], self.hi[rows], tilt[rows], self.count[rows], weight, ell[rows], counts,
+                first[rows], second[rows],
             )  # fmt: skip
             return counts
 
         if len(self._shares) == 1:
             counts = share(self._shares[0])
         else:
-            counts = sum(_pool(os.getpid()).map(share, self._shares))
+            counts = reduce(np.add, _pool(os.getpid()).map(share, self._shares))
         ell += self._constant + half
         return {
             "eq": eq, "chol": chol, "precision": precision, "location": location, "ell": ell,
@@ -134,12 +139,15 @@ class CompiledQuadrature:
         gradient = data.model.structure.reverse(p, data.layout, system_reverse(run["eq"], d_mean, d_chol))
         for block, span in zip(data.blocks, self._spans, strict=True):
             family = data.model.families[block.name]
-            values = local(data, block, p)
-            nodes = self.grid.nodes[block.factor]
+            own = local(data, block, p)
+            values = _kernel_values(family, own)
+            nodes = self._table_nodes(block)
             counts = run["counts"][span].reshape(block.values.shape[1], block.n_categories, len(nodes))
             grads = [np.zeros_like(value) for value in values.values()]
             jit(_kernels(family)[1])(*values.values(), nodes, counts, *grads)
-            for role, grad in zip(values, grads, strict=True):
+            found = dict(zip(values, grads, strict=True))
+            back = getattr(family, "reverse_base", None)
+            for role, grad in (found if back is None else back(own, found)).items():
                 gradient[f"{role}_{block.name}"] = grad
         return float(self.count @ run["ell"]), gradient
 
@@ -209,6 +217,15 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1)
 
 
-def _kernels(family: ResponseFamily) -> tuple[Any, Any]:
-    """Forward and reverse function of a family that has them (see `Quadrature.compiles`)."""
+def _kernel_values(family: ResponseFamily, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the kernels of a family are called with, in the order of their arguments."""
+    base = base_values(family, own, Numpy)
+    if base is own:
+        return own
+    inner: Any = family
+    return {role: np.ascontiguousarray(base[role]) for role in inner.family.roles}
+
+
+def _kernels(family: ResponseFamily) -> tuple[Any, ...]:
+    """Compiled functions of a family that has them (see `Quadrature.compiles`)."""
     return cast(CompiledFamily, family).kernels

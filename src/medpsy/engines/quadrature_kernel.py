@@ -11,11 +11,17 @@ import math
 
 import numpy as np
 
+from medpsy.engines.window_kernel import add_rows, contract_nodes, multiply_rows, posterior_moments
 from medpsy.jit import jit
+from medpsy.linear_kernel import product
+from medpsy.vector_kernel import LANES, exponentials
+
+#: Products below this are scaled up.
+SMALL = 1e-60
 
 
 @jit
-def fill_weight(precision, nodes, sizes, weight):
+def fill_weight(precision, nodes, weight):
     """weight[q0, q1, q2] = exp(-t' P t / 2).
 
     Along the last dimension the exponent is quadratic, so each row grows from its peak to both sides by
@@ -23,13 +29,13 @@ def fill_weight(precision, nodes, sizes, weight):
     """
     p00, p01, p02 = precision[0, 0], precision[0, 1], precision[0, 2]
     p11, p12, p22 = precision[1, 1], precision[1, 2], precision[2, 2]
-    n2 = sizes[2]
+    n2 = weight.shape[2]
     first = nodes[2, 0]
     step = nodes[2, 1] - first if n2 > 1 else 1.0
     shrink = math.exp(-p22 * step * step)
-    for q0 in range(sizes[0]):
+    for q0 in range(weight.shape[0]):
         t0 = nodes[0, q0]
-        for q1 in range(sizes[1]):
+        for q1 in range(weight.shape[1]):
             t1 = nodes[1, q1]
             base = p00 * t0 * t0 + 2.0 * p01 * t0 * t1 + p11 * t1 * t1
             slope = 2.0 * (p02 * t0 + p12 * t1)
@@ -55,7 +61,9 @@ def fill_weight(precision, nodes, sizes, weight):
 @jit
 def exponentiate(table, out):
     """out = exp(table), both flat: one exponential a node of the table, none a person."""
-    for i in range(table.size):
+    whole_part = table.size // LANES * LANES
+    exponentials(table.ctypes.data, out.ctypes.data, whole_part)
+    for i in range(whole_part, table.size):
         out[i] = math.exp(table[i])
 
 
@@ -122,112 +130,128 @@ def latent_reverse(chol, design, count, precision, location, first, second, d_me
             pull *= count[r]
             for c in range(design.shape[1]):
                 d_mean[i, c] += pull * design[r, c]
-    inner = np.ascontiguousarray(precision[pad:, pad:])
-    d_covariance = inner @ scatter @ inner - total * inner
-    d_chol[:, :] = d_covariance @ chol
+    inner = np.empty((n, n))
     for i in range(n):
-        for j in range(i + 1, n):
-            d_chol[i, j] = 0.0
+        for j in range(n):
+            inner[i, j] = precision[pad + i, pad + j]
+    d_covariance = product(product(inner, scatter), inner)
+    for i in range(n):
+        for j in range(n):
+            d_covariance[i, j] -= total * inner[i, j]
+    change = product(d_covariance, chol)
+    for i in range(n):
+        for j in range(n):
+            d_chol[i, j] = change[i, j] if j <= i else 0.0
 
 
 @jit
-def rescale(values):
-    """Divide by the largest value and return its logarithm; all-zero values are left alone."""
-    top = 0.0
-    for q in range(values.size):
-        top = max(top, values[q])
-    if not top > 0.0:
-        return -np.inf
-    for q in range(values.size):
-        values[q] /= top
-    return math.log(top)
+def answer_rows(i, codes, start, factor, widths, lo, rows, used):
+    """Where the table rows of a person's answers start, at the window's first node, by dimension."""
+    for d in range(3):
+        used[d] = 0
+    for j in range(codes.shape[1]):
+        code = codes[i, j]
+        if code >= 0:
+            d = factor[j]
+            rows[d, used[d]] = start[j] + code * widths[d] + lo[i, d]
+            used[d] += 1
 
 
 @jit
-def answer_products(codes, start, factor, prob, sizes, nodes, lo, hi, tilt, sums):
-    """Likelihood of each factor's answers over the window, scaled; returns the log of the scale."""
+def answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums):
+    """Likelihood of each dimension's answers over the window; returns the log of the scale taken out.
+
+    ``sums[d]`` begins with the window and goes on with zeros up to whole vectors.
+    """
     shift = 0.0
     for d in range(3):
-        a, b = lo[d], hi[d]
+        first, n = lo[i, d], hi[i, d] - lo[i, d]
         if sizes[d] == 1:
-            sums[d, a] = 1.0
+            for q in range(LANES):
+                sums[d, q] = 1.0 if q == 0 else 0.0
             continue
-        t = tilt[d]
+        t, width = tilt[i, d], whole(n)
         # exp(t * node) over equally spaced nodes grows by a constant ratio; 1 at the larger end.
-        ratio = math.exp(-abs(t) * (nodes[d, a + 1] - nodes[d, a])) if b - a > 1 else 1.0
+        ratio = math.exp(-abs(t) * (nodes[d, 1] - nodes[d, 0])) if t != 0.0 else 1.0
         value = 1.0
         if t > 0.0:
-            for q in range(b - 1, a - 1, -1):
+            for q in range(n - 1, -1, -1):
                 sums[d, q] = value
                 value *= ratio
-            shift += t * nodes[d, b - 1]
+            shift += t * nodes[d, first + n - 1]
         else:
-            for q in range(a, b):
+            for q in range(n):
                 sums[d, q] = value
                 value *= ratio
-            shift += t * nodes[d, a]
-    used = 0
-    for j in range(codes.size):
-        if codes[j] >= 0:
-            d = factor[j]
-            at = start[j] + codes[j] * sizes[d]
-            column = prob[at + lo[d] : at + hi[d]]
-            product = sums[d, lo[d] : hi[d]]
-            for q in range(column.size):
-                product[q] *= column[q]
-            used += 1
-            if used % 8 == 0:  # before many small probabilities underflow
-                shift += rescale(product)
-    for d in range(3):
-        if sizes[d] > 1:
-            shift += rescale(sums[d, lo[d] : hi[d]])
+            shift += t * nodes[d, first]
+        for q in range(n, width):
+            sums[d, q] = 0.0
+        rows_, sums_ = rows.ctypes.data + 8 * d * rows.shape[1], sums.ctypes.data + 8 * d * sums.shape[1]
+        for j in range(0, used[d], 8):
+            top = multiply_rows(prob.ctypes.data, rows_ + 8 * j, min(used[d] - j, 8), sums_, width)
+            if top < SMALL:  # before many small probabilities underflow
+                for q in range(n):
+                    sums[d, q] /= top
+                shift += math.log(top)
     return shift
 
 
 @jit
-def contract(weight, sums, nodes, lo, hi, marginal, second):
-    """Sum over the window; unnormalised marginals (3, node) and cross moments into ``second``."""
-    a1, b1, a2, b2 = lo[1], hi[1], lo[2], hi[2]
-    # Slices, not offsets: the innermost loop then runs from zero over contiguous memory and vectorises.
-    s2, t2, m2 = sums[2, a2:b2], nodes[2, a2:b2], marginal[2, a2:b2]
-    n2 = b2 - a2
-    for q in range(a1, b1):
-        marginal[1, q] = 0.0
-    for c in range(n2):
-        m2[c] = 0.0
-    total = m01 = m02 = m12 = 0.0
-    for q0 in range(lo[0], hi[0]):
-        t0, s0 = nodes[0, q0], sums[0, q0]
-        mass0 = mass0_1 = mass0_2 = 0.0
-        for q1 in range(a1, b1):
-            inner = inner_t = 0.0
-            s01 = s0 * sums[1, q1]
-            row = weight[q0, q1, a2:b2]
-            for c in range(n2):
-                w = row[c] * s2[c]
-                inner += w
-                inner_t += w * t2[c]
-                m2[c] += s01 * w
-            mass = s01 * inner
-            mass_t = s01 * inner_t
-            mass0 += mass
-            mass0_1 += mass * nodes[1, q1]
-            mass0_2 += mass_t
-            marginal[1, q1] += mass
-            m12 += mass_t * nodes[1, q1]
-        marginal[0, q0] = mass0
-        total += mass0
-        m01 += mass0_1 * t0
-        m02 += mass0_2 * t0
-    second[0, 1] = second[1, 0] = m01 / total
-    second[0, 2] = second[2, 0] = m02 / total
-    second[1, 2] = second[2, 1] = m12 / total
+def contract(i, weight, sums, nodes, lo, hi, work, marginal, second):
+    """Sum over the window of a person; unnormalised marginals (3, node), cross moments into ``second``.
+
+    ``work`` (5, at least four times the most nodes) is overwritten.
+    """
+    n0, n1, n2 = hi[i, 0] - lo[i, 0], hi[i, 1] - lo[i, 1], whole(hi[i, 2] - lo[i, 2])
+    n0 += n0 % 2
+    for q in range(n0):
+        work[0, q], work[0, n0 + q] = sums[0, q], sums[0, q] * nodes[0, lo[i, 0] + q]
+    for q in range(n1):
+        work[1, q], work[1, n1 + q] = sums[1, q], sums[1, q] * nodes[1, lo[i, 1] + q]
+    for q in range(LANES * whole(n0)):
+        work[2, q] = 0.0
+    for q in range(LANES * whole(n1)):
+        work[3, q] = 0.0
+    jump1 = weight.shape[2]
+    jump0 = weight.shape[1] * jump1
+    corner = lo[i, 0] * jump0 + lo[i, 1] * jump1 + lo[i, 2]
+    work_, row = work.ctypes.data, 8 * work.shape[1]
+    contract_nodes(
+        weight.ctypes.data + 8 * corner, jump0, jump1, n0, n1, n2, work_, work_ + row,
+        sums.ctypes.data + 16 * sums.shape[1], nodes.ctypes.data + 8 * (2 * nodes.shape[1] + lo[i, 2]),
+        work_ + 2 * row, work_ + 3 * row, marginal.ctypes.data + 16 * marginal.shape[1], work_ + 4 * row,
+    )  # fmt: skip
+    total = 0.0
+    for q in range(n2):
+        total += marginal[2, q]
+    for q in range(whole(n0)):
+        marginal[0, q] = sums[0, q] * vector_sum(work, 2, q)
+    for q in range(whole(n1)):
+        marginal[1, q] = sums[1, q] * vector_sum(work, 3, q)
+    second[i, 0, 1] = second[i, 1, 0] = vector_sum(work, 4, 0) / total
+    second[i, 0, 2] = second[i, 2, 0] = vector_sum(work, 4, 1) / total
+    second[i, 1, 2] = second[i, 2, 1] = vector_sum(work, 4, 2) / total
     return total
 
 
 @jit
+def vector_sum(values, row, place):
+    """Sum of one vector."""
+    total = 0.0
+    for k in range(LANES):
+        total += values[row, LANES * place + k]
+    return total
+
+
+@jit
+def whole(n):
+    """``n`` rounded up to whole vectors."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+@jit
 def integrate(
-    codes, start, factor, prob, sizes, nodes, lo, hi, tilt, count, weight, ell, counts, first, second
+    codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, count, weight, ell, counts, first, second
 ):
     """Log-likelihood of every row and, added up with multiplicities, the E-step.
 
@@ -237,42 +261,39 @@ def integrate(
         -1 where no answer was given.
     start, factor : int64 (item,)
         Offset of the item in the flat table; which dimension it loads on.
-    prob, counts : float (sum of category x node,)
+    prob, counts : float (sum of category x width,)
         Probabilities; expected counts (output).
-    sizes : int64 (3,); nodes : float (3, most nodes)
+    sizes, widths : int64 (3,)
+        Nodes of each dimension, and the same with so many more that a vector may begin at the last one.
+    nodes : float (3, most nodes)
     lo, hi : int64 (row, 3)
         Window of each person.
     tilt : float (row, 3)
         P m, the factor that moves the mean of the constructs.
     count : float (row,)
         How many persons a row stands for.
-    weight : float (q0, q1, q2)
+    weight : float (q0 + 1, q1, q2)
+        One plane more than there are nodes, so that planes can be taken in pairs.
     ell : float (row,)
         On entry the terms that do not depend on the answers; the log of the sum is added.
     first : float (row, 3); second : float (row, 3, 3)
         Output: posterior means and second moments of the constructs.
     """
-    sums, marginal = np.empty_like(nodes), np.empty_like(nodes)
+    most = nodes.shape[1] + LANES
+    sums, marginal, work = np.empty((3, most)), np.empty((3, most)), np.empty((5, LANES * most))
+    rows, used = np.empty((3, codes.shape[1]), np.int64), np.empty(3, np.int64)
     for i in range(codes.shape[0]):
-        shift = answer_products(codes[i], start, factor, prob, sizes, nodes, lo[i], hi[i], tilt[i], sums)
-        total = contract(weight, sums, nodes, lo[i], hi[i], marginal, second[i])
+        answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
+        total = contract(i, weight, sums, nodes, lo, hi, work, marginal, second)
         ell[i] += shift + math.log(total)
         for d in range(3):
-            mean = square = 0.0
-            for q in range(lo[i, d], hi[i, d]):
-                m = marginal[d, q] / total
-                t = nodes[d, q]
-                mean += m * t
-                square += m * t * t
-                marginal[d, q] = m * count[i]
-            first[i, d] = mean
-            second[i, d, d] = square
-        for j in range(codes.shape[1]):
-            k = codes[i, j]
-            if k >= 0:
-                d = factor[j]
-                at = start[j] + k * sizes[d]
-                column = counts[at + lo[i, d] : at + hi[i, d]]
-                mass = marginal[d, lo[i, d] : hi[i, d]]
-                for q in range(column.size):
-                    column[q] += mass[q]
+            if sizes[d] == 1:
+                first[i, d] = second[i, d, d] = 0.0
+                continue
+            width, mass_ = whole(hi[i, d] - lo[i, d]), marginal.ctypes.data + 8 * d * most
+            nodes_ = nodes.ctypes.data + 8 * (d * nodes.shape[1] + lo[i, d])
+            posterior_moments(mass_, nodes_, 1.0 / total, count[i], width, work.ctypes.data)
+            first[i, d], second[i, d, d] = vector_sum(work, 0, 0), vector_sum(work, 0, 1)
+            rows_ = rows.ctypes.data + 8 * d * rows.shape[1]
+            add_rows(counts.ctypes.data, rows_, used[d], mass_, width)

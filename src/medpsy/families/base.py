@@ -112,8 +112,16 @@ class ResponseFamily(Protocol):
 class CompiledFamily(Protocol):
     """A family that also offers its table and the reverse of it to the compiled route."""
 
-    #: ``forward(*roles, nodes, out)`` and ``reverse(*roles, nodes, counts, *gradients)``.
-    kernels: tuple[Callable[..., Any], Callable[..., Any]]
+    #: ``forward(*roles, nodes, out)`` fills log-probabilities (item, category, node) and
+    #: ``reverse(*roles, nodes, counts, *gradients)`` adds the gradient of their sum weighted by ``counts``; a
+    #: third, where it is cheaper than exponentiating, fills the probabilities.
+    kernels: tuple[Callable[..., Any], ...]
+
+
+def base_values(family: ResponseFamily, own: dict[str, Any], xp: Any) -> dict[str, Any]:
+    """Roles that a family's ``log_prob`` and kernels are written in, from its own parameters."""
+    change = getattr(family, "to_base", None)
+    return own if change is None else change(own, xp)
 
 
 def unsuited(family: ResponseFamily, construct: Construct, sizes: Sequence[int]) -> SpecError | None:

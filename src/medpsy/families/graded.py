@@ -82,11 +82,11 @@ class GradedResponse(Categorical):
         return (latent[:, :, None] > threshold[None]).sum(-1).astype(np.int8)
 
     @property
-    def kernels(self) -> tuple[Any, Any]:
+    def kernels(self) -> tuple[Any, ...]:
         """Functions of the compiled route."""
-        from medpsy.families.kernels.cumulative import graded_backward, graded_forward
+        from medpsy.families.kernels import cumulative
 
-        return graded_forward, graded_backward
+        return cumulative.graded_forward, cumulative.graded_backward, cumulative.graded_probabilities
 
 
 FAMILY = GradedResponse()

@@ -43,11 +43,11 @@ class Rasch(Categorical):
         return GRADED.draw(theta, common_slope(p), rng)
 
     @property
-    def kernels(self) -> tuple[Any, Any]:
+    def kernels(self) -> tuple[Any, ...]:
         """Functions of the compiled route."""
-        from medpsy.families.kernels.cumulative import rasch_backward, rasch_forward
+        from medpsy.families.kernels import cumulative
 
-        return rasch_forward, rasch_backward
+        return cumulative.rasch_forward, cumulative.rasch_backward, cumulative.rasch_probabilities
 
 
 def common_slope(p: dict[str, Any]) -> dict[str, Any]:

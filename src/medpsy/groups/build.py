@@ -53,7 +53,8 @@ def regroup(data: Any, survey: Survey) -> Any:
     families = data.model.families
     items = {f"{role}_{block.name}" for block in data.blocks for role in families[block.name].roles}
     own, structural = _structural(data, groups, items, levels, max(reference, 0))
-    changes, differences = _changes(data, groups, levels, reference)
+    along = _places(groups, levels)
+    changes, differences = _changes(data, groups, levels, reference, along)
     mean, log_sd, places = _placings(data, groups, levels, reference)
     base = tuple(parameter for parameter in data.parameters if parameter.name in items)
     grouping = Grouping(
@@ -68,6 +69,7 @@ def regroup(data: Any, survey: Survey) -> Any:
         own=own,
         coordinates={block.name: coordinates_of(families[block.name]) for block in data.blocks},
         roles={block.name: families[block.name].roles for block in data.blocks},
+        along=along,
     )
     return replace(data, groups=grouping, parameters=(*structural, *base, *places, *differences))
 
@@ -110,6 +112,18 @@ def _members(
             f"no one is in the reference group '{groups.reference}'", hint=nearest(groups.reference, levels)
         )
     return levels, rows
+
+
+def _places(groups: Groups, levels: tuple[str, ...]) -> tuple[float, ...]:
+    """Where every group stands, if the groups say so."""
+    held = dict(groups.along)
+    absent = [level for level in levels if held and level not in held]
+    if absent:
+        raise SpecError(
+            f"the groups stand along something, and '{absent[0]}' has no number",
+            hint=nearest(absent[0], held),
+        )
+    return tuple(float(held[level]) for level in levels) if held else ()
 
 
 def _part(data: Any, rows: np.ndarray) -> Any:
@@ -172,7 +186,7 @@ def _structural(
 
 
 def _changes(
-    data: Any, groups: Groups, levels: tuple[str, ...], reference: int
+    data: Any, groups: Groups, levels: tuple[str, ...], reference: int, along: tuple[float, ...]
 ) -> tuple[tuple[Change, ...], list[Parameter]]:
     """Differences of items: for every coordinate the free ones, and those that are shrunk."""
     changes: list[Change] = []
@@ -187,7 +201,7 @@ def _changes(
             if shared.get(f"{part.name}_{block.name}", False):
                 continue
             for change, held in _of_coordinate(
-                data, block, part, sample[part.name], groups, levels, reference
+                data, block, part, sample[part.name], groups, levels, reference, along
             ):
                 changes.append(change)
                 parameters += held
@@ -202,6 +216,7 @@ def _of_coordinate(
     groups: Groups,
     levels: tuple[str, ...],
     reference: int,
+    along: tuple[float, ...],
 ) -> Iterator[tuple[Change, list[Parameter]]]:
     items = block.construct.items
     cells = 1 if example.ndim == 1 else example.shape[1]
@@ -212,6 +227,8 @@ def _of_coordinate(
         # What is shrunk treats the groups alike; free differences are those from the reference group.
         contrast = contrasts(len(levels), max(reference, 0) if state == "free" else -1)
         called = _contrast_names(levels, max(reference, 0) if state == "free" else -1)
+        if along:
+            contrast, called = np.array(along)[:, None], [f"per unit of {groups.by}"]
         name = f"{'difference' if state == 'free' else 'shrunk'}_{part.name}_{block.name}"
         absent = block.n_categories - block.sizes if cells > 1 else np.zeros(len(items), dtype=int)
         item = np.repeat(which, [cells - absent[j] for j in which])

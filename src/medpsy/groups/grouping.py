@@ -43,6 +43,8 @@ class Grouping:
         By block.
     roles : dict of str to tuple of str
         By block.
+    along : tuple of float
+        Where every group stands, if items differ in proportion to that.
     """
 
     by: str
@@ -56,6 +58,7 @@ class Grouping:
     own: dict[str, tuple[str, ...]]
     coordinates: dict[str, Coordinates]
     roles: dict[str, tuple[str, ...]]
+    along: tuple[float, ...] = ()
 
     @property
     def sizes(self) -> np.ndarray:

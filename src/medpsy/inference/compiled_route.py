@@ -5,6 +5,7 @@ With many persons importance resampling around the mode is tried first.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +19,7 @@ from medpsy.inference.importance import MANY_PERSONS, resample
 from medpsy.inference.leave_out import Sampler, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.nuts import Draws, sample
-from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined
+from medpsy.inference.prepare import TOLERANCE, in_products, opened, prepared, reference_error, refined
 from medpsy.jit import announced
 
 #: Draws per chain, if not said otherwise.
@@ -83,6 +84,7 @@ def run(
     log: list[str] = []
     with announced(progress):
         density, mode, fineness = prepared(data, engine, nodes, log)
+        density, mode = in_products(density, mode)
     found, sampling = time.perf_counter(), 0.0
     for again in (True, True, False):
         posterior = _sampled(
@@ -130,10 +132,13 @@ def _sampled(
     result = _climbed(density, mode, rungs, draws is None, chains, seed, cores, progress, log)
 
     def without(other: ModelData) -> np.ndarray:
-        left = refined(Density(other, opened(other, engine, nodes)), mode, 1.0)
+        own = Density(other, opened(other, engine, nodes), density.space.products)
+        left = refined(own, mode, 1.0)
         return sample(left, mode, draws=200, tune=50, chains=1, seed=seed, cores=1, progress=False).u[0]
 
-    return _finish(density, result, without if last or _fine(result) else None, cores, log)
+    # What is left out is a person; with clusters, see `medpsy.posterior.clusters`.
+    worth = (last or _fine(result)) and density.data.layout.levels is None
+    return _finish(density, result, without if worth else None, cores, log)
 
 
 def _resampled(
@@ -180,17 +185,22 @@ def _climbed(
     def after(u: np.ndarray) -> dict[str, np.ndarray]:
         return _evaluated(density, u, chains, base)
 
-    seconds = 0.0
-    for rung in rungs:
+    seconds, waiting = 0.0, list(rungs)
+    while waiting:
+        rung = waiting.pop(0)
         result = sample(
             density, mode, draws=rung.draws, tune=rung.tune, chains=chains, seed=seed + rung.number,
             cores=cores, target_accept=rung.target_accept, progress=progress, after=after,
         )  # fmt: skip
         seconds += result.seconds
         problem = result.interrupted or _problem(result, effective)
+        if result.interrupted:
+            waiting = []
+        elif not problem:
+            problem = _thin_tails(result, density) if effective and rung.draws == DRAWS else ""
+            # The chains agree, so that more of the same will do.
+            waiting = [replace(rung, number=rung.number + 3, draws=3 * rung.draws)] if problem else []
         log.append(f"NUTS with {rung}: {problem or 'chains agree'}")
-        if result.interrupted or not problem:
-            break
     return replace(result, seconds=seconds)
 
 
@@ -233,6 +243,23 @@ def _problem(draws: Draws, effective: bool) -> str:
     ess = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in columns)
     enough = 100 * draws.u.shape[0]
     return f"smallest effective sample size {ess:.0f}" if effective and ess < enough else ""
+
+
+def _thin_tails(draws: Draws, density: Density) -> str:
+    """Too few independent draws of 5 % or 95 % quantiles, in words, or an empty string.
+
+    Asked of the parameters themselves: whitened coordinates mix those with heavy tails with others.
+    """
+    from arviz_stats.base import array_stats
+
+    least = math.inf
+    for values in density.space.constrain(draws.u).values():
+        columns = values.reshape(*values.shape[:2], -1)
+        for i in np.flatnonzero(np.ptp(columns, axis=(0, 1))):
+            x = columns[..., i]
+            ess = array_stats.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
+            least = min(least, float(ess))
+    return f"smallest tail effective sample size {least:.0f}" if least < 100 * draws.u.shape[0] else ""
 
 
 def _evaluated(density: Density, u: np.ndarray, chains: int, base: float) -> dict[str, np.ndarray]:

@@ -17,12 +17,14 @@ class Density:
     ----------
     data : ModelData
     likelihood : CompiledLikelihood
+    products : bool
+        See :class:`~medpsy.inference.transforms.Unconstrained`.
     """
 
-    def __init__(self, data: ModelData, likelihood: CompiledLikelihood) -> None:
+    def __init__(self, data: ModelData, likelihood: CompiledLikelihood, products: bool = False) -> None:
         self.data = data
         self.likelihood = likelihood
-        self.space = Unconstrained(data.parameters)
+        self.space = Unconstrained(data.parameters, products)
 
     @property
     def size(self) -> int:
@@ -70,6 +72,8 @@ def start_point(data: ModelData) -> np.ndarray:
     """Coordinates to start from: what the families suggest, and zero for the structure."""
     space = Unconstrained(data.parameters)
     values = space.constrain(np.zeros(space.size))
+    start = getattr(data.model.structure, "start", None)
+    values |= {} if start is None else start(data.layout)
     for block in data.blocks:
         for role, value in data.model.families[block.name].start(block).items():
             values[f"{role}_{block.name}"] = value

@@ -16,6 +16,7 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.inference.density import Density
 from medpsy.inference.workers import Line, forked, forks
+from medpsy.latent.cells import split
 
 #: Draws that are moved (evenly thinned): each costs one evaluation of the density.
 MOST_DRAWS = 500
@@ -110,7 +111,7 @@ def refitted(density: Density, person: int, sampler: Sampler) -> float:
         blocks.append(replace(block, values=values))
     observed = data.observed.copy()
     observed[person] = np.nan
-    u = sampler(replace(data, blocks=tuple(blocks), observed=observed))
+    u = sampler(split(replace(data, blocks=tuple(blocks), observed=observed, cells=None)))
     ell = np.array([_terms(density, x, person)[1] for x in u])
     return float(np.logaddexp.reduce(ell) - np.log(len(ell)))
 
@@ -150,7 +151,8 @@ def repair(
     def work(number: int, _state: object = None) -> tuple[float, float, str]:
         person = bad[number]
         elpd, k = matched(density, u, log_density, terms[:, person], person)
-        apart = not density.data.undivided
+        # Groups and clusters hold the persons in a way of their own; cells are made anew.
+        apart = density.data.groups is not None or density.data.layout.levels is not None
         if k <= threshold(min(len(u), MOST_DRAWS)) or apart:
             return elpd, k, "moment matching"
         return refitted(density, person, sampler), 0.0, "sampling without the person's answers"

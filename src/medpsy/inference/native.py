@@ -57,6 +57,8 @@ def native(density: Density, mode: Mode) -> Native | str:
     maker = makers.get(type(density.likelihood))
     if maker is None:
         return "this engine has no C function"
+    if density.space._scaled[0].size:
+        return "some coordinates are products of two parameters"
     probe = Probe(density)
     common = _common(density, mode, probe)
     if common is None:
@@ -115,7 +117,10 @@ def _common(density: Density, mode: Mode, probe: Probe) -> dict[str, np.ndarray]
         return None
     inner, outer, z, scale = found
     space = density.space
-    corners, chol_cells, triangles, etas = [], [], [], []
+    corners: list[list[int]] = []
+    chol_cells: list[tuple[int, int]] = []
+    triangles: list[np.ndarray] = []
+    etas: list[float] = []
     at = space._template.size
     for p, place in space._triangles:
         n = p.shape[0]

@@ -20,7 +20,7 @@ def gaussian_part(model: Density, probe: Probe) -> Part | str:
     assert isinstance(likelihood, SufficientStatistics)
     if len(likelihood.patterns) > MOST_PATTERNS:
         return f"more than {MOST_PATTERNS} patterns of missing values"
-    places = {role: [] for role in ("loading", "intercept", "residual_sd")}
+    places: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
     for block in data.blocks:
         for role, found in places.items():
             start = probe.offset[f"{role}_{block.name}"]
@@ -30,7 +30,9 @@ def gaussian_part(model: Density, probe: Probe) -> Part | str:
     rows[:, 0] = nodes
     for k, found in enumerate(places.values()):
         rows[: len(found), 1 + k] = found
-    patterns, columns, flat = [], [], {"yy": [], "yw": [], "ww": []}
+    patterns: list[list[int]] = []
+    columns: list[int] = []
+    flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}
     for n, own, *products in likelihood.patterns:
         starts = [sum(map(len, pieces)) for pieces in flat.values()]
         patterns.append([n, len(columns), len(own), *starts])

@@ -23,6 +23,7 @@ from medpsy.inference.native_kernel import (
     verdict,
 )
 from medpsy.jit import jit
+from medpsy.linear_kernel import product, product_right
 
 #: Arrays of the table, in order; `medpsy.inference.native_gaussian` fills it. ``rows`` has for every variable
 #: its node and the places of loading, intercept and residual sd among the flat values (-1: one, none, none);
@@ -83,13 +84,20 @@ def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_m
             part[i, j] = mean[own[i], j]
     inverse = np.empty((v, v))
     log_det = invert(s, inverse)
-    cross = yw @ part.T
-    solved = inverse @ (yy - cross - cross.T + part @ ww @ part.T)
+    cross, fitted = product_right(yw, part), product_right(product(part, ww), part)
+    scatter = np.empty((v, v))
+    for i in range(v):
+        for j in range(v):
+            scatter[i, j] = yy[i, j] - cross[i, j] - cross[j, i] + fitted[i, j]
+    solved = product(inverse, scatter)
     trace = 0.0
     for i in range(v):
         trace += solved[i, i]
-    d_s = solved @ inverse
-    d_part = inverse @ (yw - part @ ww)
+    d_s, rest = product(solved, inverse), product(part, ww)
+    for i in range(v):
+        for j in range(c):
+            rest[i, j] = yw[i, j] - rest[i, j]
+    d_part = product(inverse, rest)
     for i in range(v):
         for j in range(v):
             d_covariance[own[i], own[j]] += 0.5 * (d_s[i, j] - n * inverse[i, j])
@@ -109,7 +117,7 @@ def log_density(t, w, gradient_w):
     for i in range(n):
         for j in range(n):
             scaled[i, j] = d[i] * z[i, j]
-    node_mean, chol = a @ g, a @ scaled
+    node_mean, chol = product(a, g), product(a, scaled)
     mean, spread = np.empty((v, c)), np.empty((v, n))
     for i in range(v):
         loading = flat[rows[i, 1]] if rows[i, 1] >= 0 else 1.0
@@ -119,14 +127,14 @@ def log_density(t, w, gradient_w):
             spread[i, j] = loading * chol[rows[i, 0], j]
         if rows[i, 2] >= 0:
             mean[i, 0] += flat[rows[i, 2]]
-    covariance = spread @ spread.T
+    covariance = product_right(spread, spread)
     for i in range(v):
         if rows[i, 3] >= 0:
             covariance[i, i] += flat[rows[i, 3]] ** 2
     d_mean, d_covariance = np.zeros((v, c)), np.zeros((v, v))
     for k in range(patterns.shape[0]):
         total += pattern_term(patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance)
-    d_spread = 2.0 * (d_covariance @ spread)
+    d_spread = product(d_covariance, spread)
     d_node, d_chol, d_flat = np.zeros((n, c)), np.zeros((n, n)), np.zeros(flat.size)
     for i in range(v):
         node, place = rows[i, 0], rows[i, 1]
@@ -136,9 +144,9 @@ def log_density(t, w, gradient_w):
             d_node[node, j] += loading * d_mean[i, j]
             d_loading += d_mean[i, j] * node_mean[node, j]
         for j in range(n):
-            d_loading += d_spread[i, j] * chol[node, j]
+            d_loading += 2.0 * d_spread[i, j] * chol[node, j]
         for j in range(node + 1):
-            d_chol[node, j] += loading * d_spread[i, j]
+            d_chol[node, j] += 2.0 * loading * d_spread[i, j]
         if place >= 0:
             d_flat[place] += d_loading
         if rows[i, 2] >= 0:

@@ -36,6 +36,8 @@ def grid_part(model: Density, probe: Probe) -> Part | str:
 
 def _block_row(model: Density, block: Any, probe: Probe) -> tuple[list[int], list[int], list[Any]] | None:
     """Addresses of a family's kernels, and place and shape of its roles among the flat values."""
+    if hasattr(model.data.model.families[block.name], "to_base"):
+        return None
     roles = list(local(model.data, block, probe.values(0.0)).values())
     places: list[int] = []
     for value in roles:
@@ -47,7 +49,7 @@ def _block_row(model: Density, block: Any, probe: Probe) -> tuple[list[int], lis
         places += [start, value.shape[0], value.shape[1] if value.ndim == 2 else 1]
     family: Any = model.data.model.families[block.name]
     ranks = tuple(value.ndim for value in roles)
-    made = [adapter(kernel, ranks, bool(i)) for i, kernel in enumerate(family.kernels)]
+    made = [adapter(family.kernels, ranks, reverse) for reverse in (False, True)]
     head = [*(one.address for one in made), block.values.shape[1], block.n_categories]
     assert len(head) + 3 == FIXED
     return head, places, made

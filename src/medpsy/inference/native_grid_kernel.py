@@ -34,13 +34,14 @@ from medpsy.inference.native_kernel import (
     verdict,
 )
 from medpsy.jit import jit, stored
+from medpsy.linear_kernel import product
 
 #: Columns of a block's row before its roles: forward, reverse, items, categories, dimension, where its table
 #: starts, number of roles.
 FIXED = 7
 
 #: Arrays of the table, in order; `medpsy.inference.native_grid` fills it.
-TABLE = (*COMMON, "blocks", "codes", "start", "factor", "sizes", "nodes", "lo", "hi", "count")
+TABLE = (*COMMON, "blocks", "codes", "start", "factor", "sizes", "widths", "nodes", "lo", "hi", "count")
 
 
 @intrinsic
@@ -59,12 +60,12 @@ def call(typingctx, address, a, b, c, d, e, f):
 
 
 @jit
-def tables(blocks, flat, nodes, sizes, which, table, d_flat):
-    """Call the families: forward (0) fills the table, reverse (1) adds to the gradient of the values."""
+def tables(blocks, flat, nodes, widths, which, table, d_flat):
+    """Call the families: forward (0) fills probabilities, reverse (1) adds to the gradient of the values."""
     for k in range(blocks.shape[0]):
         d = blocks[k, 4]
         call(
-            blocks[k, which], flat.ctypes.data, blocks[k].ctypes.data, nodes[d].ctypes.data, sizes[d],
+            blocks[k, which], flat.ctypes.data, blocks[k].ctypes.data, nodes[d].ctypes.data, widths[d],
             table[blocks[k, 5] :].ctypes.data, d_flat.ctypes.data,
         )  # fmt: skip
 
@@ -73,36 +74,36 @@ def tables(blocks, flat, nodes, sizes, which, table, d_flat):
 def log_density(t, codes, w, gradient_w):
     """Log-posterior at u = mode + spread w, and its gradient with respect to w."""
     design, constant, blocks = matrix(t, 17), floats(t, 16), cells(t, 18)
-    sizes, nodes, lo, hi, count = integers(t, 22), matrix(t, 23), cells(t, 24), cells(t, 25), floats(t, 26)
+    sizes, widths, nodes = integers(t, 22), integers(t, 23), matrix(t, 24)
+    lo, hi, count = cells(t, 25), cells(t, 26), floats(t, 27)
     total, gradient, flat, a, g, d, z = front(t, w)
     n, n_row = d.size, count.size
-    mean, chol = a @ g, a @ z
+    mean, chol = product(a, g), product(a, z)
     precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
     ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
     half = latent_forward(mean, chol, design, precision, location, tilt, ell)
-    weight = np.empty((sizes[0], sizes[1], sizes[2]))
-    fill_weight(precision, nodes, sizes, weight)
+    weight = np.empty((sizes[0] + 1, sizes[1], widths[2]))
+    fill_weight(precision, nodes, weight)
     last = blocks[blocks.shape[0] - 1]
-    table = np.empty(last[5] + last[2] * last[3] * sizes[last[4]])
+    table = np.empty(last[5] + last[2] * last[3] * widths[last[4]])
     d_flat = np.zeros(flat.size)
-    tables(blocks, flat, nodes, sizes, 0, table, d_flat)
-    exponentiate(table, table)
+    tables(blocks, flat, nodes, widths, 0, table, d_flat)
     counts = np.zeros(table.size)
     integrate(
-        codes, integers(t, 20), integers(t, 21), table, sizes, nodes, lo, hi, tilt, count, weight, ell,
-        counts, first, second,
+        codes, integers(t, 20), integers(t, 21), table, sizes, widths, nodes, lo, hi, tilt, count, weight,
+        ell, counts, first, second,
     )  # fmt: skip
     for i in range(n_row):
         total += count[i] * (ell[i] + constant[0] + half)
     d_mean, d_chol = np.zeros((n, design.shape[1])), np.empty((n, n))
     latent_reverse(chol, design, count, precision, location, first, second, d_mean, d_chol)
-    tables(blocks, flat, nodes, sizes, 1, counts, d_flat)
+    tables(blocks, flat, nodes, widths, 1, counts, d_flat)
     back(t, flat, d_flat, a, g, d, z, d_mean, d_chol, gradient, gradient_w)
     return total
 
 
 def _density(size, w_, gradient_, value_, user_):
-    t = carray(user_, (27, 3), np.int64)
+    t = carray(user_, (28, 3), np.int64)
     w, gradient, value = carray(w_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
     codes = carray(pointer(t[19, 0]), (t[19, 1], t[19, 2]), np.int8)
     value[0] = log_density(t, codes, w, gradient)
@@ -116,8 +117,10 @@ def density() -> Any:
 
 
 @cache
-def adapter(kernel: Callable[..., Any], ranks: tuple[int, ...], reverse: bool) -> Any:
+def adapter(kernels: tuple[Callable[..., Any], ...], ranks: tuple[int, ...], reverse: bool) -> Any:
     """A family's kernel behind the signature of `call`: values, block row, nodes, table, gradient."""
+    own = not reverse and len(kernels) > 2
+    kernel = kernels[2 if own else int(reverse)]
     name = f"{kernel.__module__.replace('.', '_')}_{kernel.__name__}_{''.join(map(str, ranks))}"
     lines = [
         f"def {name}(values_, block_, nodes_, n_node, table_, gradient_):",
@@ -133,9 +136,11 @@ def adapter(kernel: Callable[..., Any], ranks: tuple[int, ...], reverse: bool) -
     roles = [f"v{k}" for k in range(len(ranks))]
     gradients = [f"g{k}" for k in range(len(ranks))] if reverse else []
     lines.append(f" kernel({', '.join([*roles, 'nodes', 'table', *gradients])})")
+    if not (own or reverse):
+        lines.append(" exponentiate(table.ravel(), table.ravel())")
     names = {
         "__name__": __name__, "carray": carray, "pointer": pointer, "kernel": jit(kernel),
-        "int64": np.int64, "float64": np.float64,
+        "exponentiate": exponentiate, "int64": np.int64, "float64": np.float64,
     }  # fmt: skip
     exec(compile("\n".join(lines), __file__, "exec"), names)  # the file names where it is cached
     with stored() as keep:

@@ -23,6 +23,7 @@ from medpsy.inference.transform_kernel import (
     simplexes_reverse,
 )
 from medpsy.jit import jit, stored
+from medpsy.linear_kernel import product_left, product_right
 
 #: First arrays of every table; `medpsy.inference.native` fills it.
 COMMON = (
@@ -102,9 +103,16 @@ def correlations_reverse(t, z, d_z, gradient):
 @jit
 def front(t, w):
     """Prior and latent system at w: log-prior, its gradient, flat values, A = (I - B)^-1, G, D and Z."""
-    u = floats(t, 0) + matrix(t, 1) @ w
+    mode, whiten = floats(t, 0), matrix(t, 1)
+    u = np.empty(mode.size)
+    for i in range(mode.size):
+        u[i] = mode[i]
+        for j in range(i + 1):  # lower triangular
+            u[i] += whiten[i, j] * w[j]
     template, inner, outer, scale = floats(t, 7), cells(t, 13), cells(t, 14), cells(t, 15)
-    gradient, flat = np.zeros(u.size), template.copy()
+    gradient, flat = np.zeros(u.size), np.empty(template.size)
+    for i in range(template.size):
+        flat[i] = template[i]
     total = scalars(u, integers(t, 2), matrix(t, 3), integers(t, 4), flat, gradient)
     total += simplexes(u, cells(t, 5), floats(t, 6), flat, gradient)
     n = int(floats(t, 16)[1])
@@ -134,8 +142,12 @@ def back(t, flat, d_flat, a, g, d, z, d_mean, d_chol, gradient, gradient_w):
     for i in range(d.size):
         for j in range(d.size):
             spread[i, j] = d[i] * z[i, j]
-    d_g, d_spread = a.T @ d_mean, a.T @ d_chol
-    d_b = a.T @ (d_mean @ g.T + d_chol @ spread.T) @ a.T
+    d_g, d_spread = product_left(a, d_mean), product_left(a, d_chol)
+    outside, within = product_right(d_mean, g), product_right(d_chol, spread)
+    for i in range(d.size):
+        for j in range(d.size):
+            outside[i, j] += within[i, j]
+    d_b = product_right(product_left(a, outside), a)
     for k in range(inner.shape[0]):
         d_flat[inner[k, 2]] += d_b[inner[k, 0], inner[k, 1]]
     for k in range(outer.shape[0]):
@@ -155,7 +167,12 @@ def back(t, flat, d_flat, a, g, d, z, d_mean, d_chol, gradient, gradient_w):
         for j in range(d.size):
             d_spread[i, j] *= d[i]
     correlations_reverse(t, z, d_spread, gradient)
-    gradient_w[:] = gradient @ matrix(t, 1)
+    whiten = matrix(t, 1)
+    for j in range(gradient_w.size):
+        gradient_w[j] = 0.0
+    for i in range(gradient.size):
+        for j in range(i + 1):
+            gradient_w[j] += gradient[i] * whiten[i, j]
 
 
 @jit

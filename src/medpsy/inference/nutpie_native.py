@@ -25,7 +25,7 @@ def available() -> bool:
 
 
 @dataclass(frozen=True)
-class NativeModel(CompiledModel):  # type: ignore[misc]
+class NativeModel(CompiledModel):
     """A density given as C functions over one vector ``w``."""
 
     native: Native

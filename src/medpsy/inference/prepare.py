@@ -62,7 +62,17 @@ def prepared(
 
 def refined(density: Density, mode: Mode, fineness: float) -> Density:
     """The same density on other numerics, fitted at the mode."""
-    return Density(density.data, density.likelihood.adapted(density.space.constrain(mode.u), fineness))
+    likelihood = density.likelihood.adapted(density.space.constrain(mode.u), fineness)
+    return Density(density.data, likelihood, density.space.products)
+
+
+def in_products(density: Density, mode: Mode) -> tuple[Density, Mode]:
+    """Density and mode where products of deviations and their scales are the coordinates."""
+    if all(parameter.scale is None for parameter in density.data.parameters):
+        return density, mode
+    moved = Density(density.data, density.likelihood, products=True)
+    u, spread = moved.space.from_plain(mode.u, mode.spread)
+    return moved, replace(mode, u=u, spread=spread)
 
 
 def opened(data: ModelData, engine: LikelihoodEngine, nodes: int | None) -> CompiledLikelihood:

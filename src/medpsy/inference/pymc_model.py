@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 
 from medpsy.bind import ModelData, local
 from medpsy.dims import ANSWERS, FACTOR, PERSON
-from medpsy.engines.base import LikelihoodEngine
+from medpsy.engines.base import LikelihoodEngine, terms_of
 from medpsy.inference.tensor_ops import Tensor
 from medpsy.parameter import NEVER, Group, Parameter
 from medpsy.spec.expressions import parse_expression
@@ -37,7 +37,7 @@ def build(data: ModelData, engine: LikelihoodEngine, settings: Any = None) -> pm
     with pm.Model(coords=_coords(data)) as model:
         p: dict[str, Any] = {}
         for parameter in data.parameters:
-            p[parameter.name] = _variable(parameter)
+            p[parameter.name] = _variable(parameter, p)
         if engine.person_normals(data):
             p["z"] = pm.Normal("z", 0.0, 1.0, dims=(PERSON, FACTOR))
         _deterministics(data, p)
@@ -48,7 +48,10 @@ def build(data: ModelData, engine: LikelihoodEngine, settings: Any = None) -> pm
 def _coords(data: ModelData) -> dict[str, Any]:
     """Labels of every dimension."""
     coords: dict[str, Any] = {PERSON: data.person.astype(str)}
-    coords[FACTOR] = [block.name for block in data.blocks]
+    if data.layout.levels is not None:
+        coords["cluster"] = list(data.layout.levels.labels)
+    families = zip(data.layout.nodes, data.layout.families, strict=True)
+    coords[FACTOR] = [name for name, family in families if family == "latent"]
     for parameter in data.parameters:
         for dim, labels in zip(parameter.dims, parameter.coords, strict=True):
             coords[dim] = list(labels)
@@ -60,8 +63,10 @@ def _coords(data: ModelData) -> dict[str, Any]:
     return coords
 
 
-def _variable(parameter: Parameter) -> Any:
+def _variable(parameter: Parameter, known: dict[str, Any]) -> Any:
     """One random variable, or several joined when entries differ in kind of prior or number of categories."""
+    if parameter.copy_of:
+        return pm.Deterministic(parameter.name, known[parameter.copy_of], dims=parameter.dims)
     if parameter.event == "correlation":
         return pm.LKJCorr(parameter.name, n=parameter.shape[0], eta=parameter.priors[0].args[0])
     groups = parameter.groups()
@@ -137,9 +142,10 @@ def _likelihood(data: ModelData, engine: LikelihoodEngine, settings: Any, p: dic
     names = [parameter.name for parameter in data.parameters] + (["z"] if "z" in p else [])
     shapes = [parameter.shape for parameter in data.parameters]
     if "z" in p:
-        shapes.append((data.n_person, data.n_factor))
+        shapes.append((data.n_person, engine.person_normals(data)))
     sizes = [int(np.prod(shape)) for shape in shapes]
     ends = np.cumsum(sizes)
+    dim, names_of_terms = terms_of(data, engine)
     flat = pt.concatenate([p[name].ravel() for name in names])
 
     def logp(value: Any, vector: Any) -> Any:
@@ -156,6 +162,6 @@ def _likelihood(data: ModelData, engine: LikelihoodEngine, settings: Any, p: dic
         flat,
         logp=logp,
         signature="(n)->()",
-        observed=np.arange(data.n_person, dtype=float),
-        dims=(PERSON,),
+        observed=np.arange(len(names_of_terms), dtype=float),
+        dims=(dim,),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 
 from medpsy.bind import ModelData
-from medpsy.engines.base import LikelihoodEngine
+from medpsy.engines.base import LikelihoodEngine, terms_of
 from medpsy.errors import FitError
 from medpsy.inference.compiled_route import Posterior
 from medpsy.inference.pymc_model import build
@@ -89,7 +89,7 @@ def _terms(
 ) -> np.ndarray:
     """Log-likelihood of every person at every draw (chain, draw, person), by the NumPy definition."""
     chains, draws = next(iter(values.values())).shape[:2]
-    terms = np.empty((chains, draws, data.n_person))
+    terms = np.empty((chains, draws, len(terms_of(data, engine)[1])))
     for chain in range(chains):
         for draw in range(draws):
             one = {name: value[chain, draw] for name, value in values.items()}

@@ -27,6 +27,7 @@ class Tensor:
     zeros = staticmethod(pt.zeros)
     softplus = staticmethod(pt.softplus)
     log1mexp = staticmethod(pt.log1mexp)
+    gammaln = staticmethod(pt.gammaln)
     constant = staticmethod(pt.as_tensor)
 
     @staticmethod

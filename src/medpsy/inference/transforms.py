@@ -39,13 +39,16 @@ class Unconstrained:
     """Maps the vector ``u`` to named values and back to gradients.
 
     The vector holds the scalars of all parameters first, then the simplexes, then the triangles of the
-    correlation factors.
+    correlation factors. With ``products`` entries that have a scale are replaced by their products with it:
+    the same density, without a mode (it is unbounded where the scale is zero), but easier to walk in.
     """
 
-    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
-        self.parameters = parameters
-        self.scalars = [p for p in parameters if p.event == "scalar"]
-        self.simplexes = [p for p in parameters if p.event == "simplex"]
+    def __init__(self, parameters: tuple[Parameter, ...], products: bool = False) -> None:
+        self.parameters, self.products = parameters, products
+        free = [p for p in parameters if not p.copy_of]
+        self.copies = [p for p in parameters if p.copy_of]
+        self.scalars = [p for p in free if p.event == "scalar"]
+        self.simplexes = [p for p in free if p.event == "simplex"]
         self.correlations = [p for p in parameters if p.event == "correlation"]
         self.slots: list[Slot] = []
         kinds, args, where, at = [], [], [], 0
@@ -87,6 +90,32 @@ class Unconstrained:
         #: Positions of positive entries, and of those between 0 and 1, among the concatenated parameters.
         self._positive, self._unit = self._where[self._log_scale], self._where[self._unit_scale]
         self._lay_out_flat(offset)
+        self._scaled = self._products()
+
+    def _products(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates that stand for an entry times its scale, and the logarithms of these scales."""
+        entries, scales = [], []
+        for p in self.scalars:
+            if p.scale is None or not self.products:
+                continue
+            own = self._slot(p.name).start
+            # A scale may hold entries with several kinds of prior, and then has several slots.
+            place = {int(w): at for at, w in enumerate(self._where)}
+            first = self._span[p.scale.name].start
+            for i, k in enumerate(p.scale.index):
+                if k >= 0:
+                    entries.append(own + i)
+                    scales.append(place[first + k])
+        return np.array(entries, dtype=int), np.array(scales, dtype=int)
+
+    def _standard(self, u: np.ndarray) -> np.ndarray:
+        """The vector with entries in place of their products with scales."""
+        entries, scales = self._scaled
+        if not entries.size:
+            return u
+        out = u.copy()
+        out[..., entries] = u[..., entries] * np.exp(-u[..., scales])
+        return out
 
     def _lay_out_flat(self, offset: int) -> None:
         """Places of all values but the correlation factors in one flat vector."""
@@ -101,6 +130,8 @@ class Unconstrained:
                 concentrations += group.args[:, 0].tolist()
             self._flat.append((p, slice(offset, offset + rows * cols)))
             offset += rows * cols
+        spots = {p.name: span for p, span in self._flat}
+        self._flat += [(p, spots[p.copy_of]) for p in self.copies]
         self._template = np.zeros(offset)
         for p, span in self._flat:
             self._template[span] = p.fill
@@ -116,7 +147,7 @@ class Unconstrained:
 
     def constrain(self, u: np.ndarray) -> dict[str, np.ndarray]:
         """Named values at ``u`` (..., size); leading axes are kept."""
-        lead = u.shape[:-1]
+        lead, u = u.shape[:-1], self._standard(u)
         out: dict[str, np.ndarray] = {}
         raw = u[..., : self.n_scalar]
         flat = np.zeros((*lead, max((span.stop for span in self._span.values()), default=0)))
@@ -136,10 +167,16 @@ class Unconstrained:
         for p in self.correlations:
             slot = self._slot(p.name + "_cholesky_corr__")
             out[p.name] = correlation_factor(u[..., slot.start : slot.stop], p.shape[0])
+        out |= {p.name: out[p.copy_of] for p in self.copies}
         return out
 
     def point(self, u: np.ndarray) -> tuple[dict[str, np.ndarray], float, np.ndarray]:
-        """Named values at one point (size,), the log-prior with Jacobian there, and its gradient."""
+        """Named values at one point (size,), the log-prior with Jacobian there, and its gradient.
+
+        The gradient is with respect to the entries, not to their products with scales, until ``pull_back``.
+        """
+        jacobian = float(u[self._scaled[1]].sum())
+        u = self._standard(u)
         gradient = np.zeros(self.size)
         flat = self._template.copy()
         total = scalars(u, self._kinds, self._args, self._where, flat, gradient)
@@ -149,27 +186,50 @@ class Unconstrained:
             chol = np.zeros(p.shape)
             total += factor(u, place, p.shape[0], p.priors[0].args[0], chol, gradient)
             values[p.name] = chol
-        return values, total, gradient
+        return values, total - jacobian, gradient
 
     def log_prior(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-prior plus log-Jacobian at ``u`` (size,), up to a constant, and its gradient."""
         _, total, gradient = self.point(u)
+        self._to_products(u, gradient)
         return total, gradient
+
+    def from_plain(self, u: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A point (size,) and directions (size, n) at it, from the coordinates without products."""
+        entries, scales = self._scaled
+        u, spread = u.copy(), spread.copy()
+        scale = np.exp(u[scales])
+        spread[entries] = scale[:, None] * (spread[entries] + u[entries, None] * spread[scales])
+        u[entries] *= scale
+        return u, spread
+
+    def _to_products(self, u: np.ndarray, gradient: np.ndarray) -> None:
+        """Turn a gradient over entries into one over their products with scales, in place."""
+        entries, scales = self._scaled
+        if entries.size:
+            shrink = np.exp(-u[scales])
+            np.add.at(gradient, scales, -gradient[entries] * u[entries] * shrink - 1.0)
+            gradient[entries] *= shrink
 
     def pull_back(
         self, values: dict[str, np.ndarray], d: dict[str, np.ndarray], gradient: np.ndarray
     ) -> None:
         """Add to ``gradient`` that with respect to ``u``, given it with respect to the named values."""
-        flat, d_flat = np.empty(self._template.size), np.empty(self._template.size)
+        flat, d_flat = np.empty(self._template.size), np.zeros(self._template.size)
         for p, span in self._flat:
             flat[span] = values[p.name].ravel()
-            d_flat[span] = d[p.name].ravel()
+            d_flat[span] += d[p.name].ravel()
         d_flat[self._positive] *= flat[self._positive]
         d_flat[self._unit] *= flat[self._unit] * (1.0 - flat[self._unit])
         gradient[: self.n_scalar] += d_flat[self._where]
         simplexes_reverse(self._spans, flat, d_flat, gradient)
         for p, place in self._triangles:
             factor_reverse(place, p.shape[0], values[p.name], d[p.name], gradient)
+        entries, scales = self._scaled
+        if entries.size:
+            size = flat[self._where[scales]]
+            np.add.at(gradient, scales, -gradient[entries] * flat[self._where[entries]] - 1.0)
+            gradient[entries] /= size
 
     def labels(self) -> list[str]:
         """A name for every coordinate, for error messages."""

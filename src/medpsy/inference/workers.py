@@ -88,7 +88,8 @@ def forked(work: Callable[[int, Any], Any], count: int, workers: int, line: Line
     context = multiprocessing.get_context("fork")
     stop = context.Value("b", 0, lock=False)
     states = [_Shared(context, stop) for _ in range(count)]
-    waiting, running = list(range(count)), {}
+    waiting = list(range(count))
+    running: dict[int, tuple[Any, Any]] = {}
     done: dict[int, Any] = {}
     try:
         while (waiting and not stop.value) or running:

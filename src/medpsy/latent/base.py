@@ -11,6 +11,7 @@ A structure says which parameters fill B, G, D and Z; the rest is shared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from medpsy.errors import SpecError, nearest
+from medpsy.latent.levels import Levels
+from medpsy.observed.base import ObservedFamily, observed_family
 from medpsy.parameter import Parameter
 from medpsy.registry import parts
 from medpsy.spec.model_spec import Path
@@ -43,7 +46,8 @@ class Column:
 class Coefficient:
     """One number of the path table: a path, or one level of a path from a category.
 
-    ``by`` is the design column that the effect of a construct changes with, where it does.
+    ``by`` is the design column that the effect of a construct changes with, where it does; ``times`` are the
+    nodes that it changes with.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Coefficient:
     label: str | None
     path: Path
     by: int | None = None
+    times: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Layout:
     latent : ndarray of bool, shape (node,)
         Which nodes are constructs.
     families : tuple of str
-        ``"latent"``, ``"gaussian"`` or ``"bernoulli"`` per node.
+        ``"latent"``, or the observed family (:mod:`medpsy.observed`) of each node.
     columns : tuple of Column
         Covariate columns; design column 0 is the constant, column c + 1 is ``columns[c]``.
     coefficients : tuple of Coefficient
@@ -74,14 +79,16 @@ class Layout:
     cliques : tuple of tuple of int
         Nodes whose residuals correlate freely (latent nodes, at least two each).
     unit : ndarray, shape (node,)
-        Sd that observed nodes were z-scored with; 1 for constructs and binary variables.
+        Sd that observed nodes were z-scored with; 1 for constructs and families not standardised.
     covariance : ndarray, shape (1 + column, 1 + column)
         Sample covariance of the design rows.
     centre : ndarray, shape (node,)
-        Mean that observed nodes were z-scored with; 0 for constructs and binary variables.
+        Mean that observed nodes were z-scored with; 0 where ``unit`` is 1 by definition.
     at : ndarray, shape (moderated coefficient,), optional
         Values of the columns that effects of constructs change with, where all persons have the same; their
         means (0) unless given.
+    levels : Levels, optional
+        The clusters of the persons, where there are any.
     """
 
     nodes: tuple[str, ...]
@@ -94,6 +101,7 @@ class Layout:
     covariance: np.ndarray
     centre: np.ndarray
     at: np.ndarray | None = None
+    levels: Levels | None = None
 
     @cached_property
     def factors(self) -> np.ndarray:
@@ -101,10 +109,53 @@ class Layout:
         return np.flatnonzero(self.latent)
 
     @cached_property
+    def observed(self) -> tuple[ObservedFamily | None, ...]:
+        """The family object of every explained observed variable, None for constructs."""
+        return tuple(None if f == "latent" else observed_family(f) for f in self.families)
+
+    @cached_property
+    def measured(self) -> np.ndarray:
+        """Positions of the observed nodes: neither constructs nor latent variables of a linear model."""
+        return np.array([i for i, family in enumerate(self.families) if family != "latent"], dtype=int)
+
+    @cached_property
+    def normal(self) -> np.ndarray:
+        """Which observed nodes have normal residuals: bool, shape (node,)."""
+        return np.array([one is not None and one.normal for one in self.observed], dtype=bool)
+
+    @cached_property
+    def not_normal(self) -> str:
+        """The first observed variable without normal residuals in words, or nothing."""
+        pairs = zip(self.nodes, self.observed, strict=True)
+        return next((f"'{n}' is {one.what}" for n, one in pairs if one is not None and not one.normal), "")
+
+    @cached_property
+    def roles(self) -> dict[str, np.ndarray]:
+        """Positions of the observed nodes that have a parameter, by its name, in order of first mention."""
+        found: dict[str, list[int]] = {}
+        for i, one in enumerate(self.observed):
+            for role in () if one is None else one.roles:
+                found.setdefault(role.name, []).append(i)
+        return {name: np.array(where, dtype=int) for name, where in found.items()}
+
+    def own(self, node: int, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters (...,) of the family of one observed node but its intercept, which eta holds."""
+        return {
+            name: p[name][..., int(np.flatnonzero(where == node)[0])]
+            for name, where in self.roles.items()
+            if name != "intercept" and node in where
+        }
+
+    @cached_property
     def inner(self) -> np.ndarray:
         """Positions of the coefficients between nodes that are the same for everybody."""
-        held = [i for i, c in enumerate(self.coefficients) if not c.from_column and c.by is None]
-        return np.array(held, dtype=int)
+        plain = [not (c.from_column or c.times) and c.by is None for c in self.coefficients]
+        return np.flatnonzero(plain)
+
+    @cached_property
+    def products(self) -> np.ndarray:
+        """Positions of the coefficients of products of constructs with other nodes."""
+        return np.flatnonzero([bool(c.times) for c in self.coefficients])
 
     @cached_property
     def moderated(self) -> np.ndarray:
@@ -114,7 +165,8 @@ class Layout:
     def factors_of(self, c: Coefficient) -> tuple[str, ...]:
         """Names of the columns and nodes that a coefficient multiplies."""
         if not c.from_column:
-            return (self.nodes[c.source],) if c.by is None else (self.nodes[c.source], *self._parts(c.by))
+            others = tuple(self.nodes[node] for node in c.times)
+            return (self.nodes[c.source], *others, *(() if c.by is None else self._parts(c.by)))
         return self._parts(c.source)
 
     def term(self, c: Coefficient) -> str:
@@ -218,15 +270,20 @@ def system_reverse(eq: Equations, d_mean: np.ndarray, d_chol: np.ndarray) -> Equ
     )
 
 
-def total_sd(mean: np.ndarray, chol: np.ndarray, layout: Layout) -> np.ndarray:
+def total_sd(mean: np.ndarray, chol: np.ndarray, layout: Layout, p: Mapping[str, np.ndarray]) -> np.ndarray:
     """Model-implied sd of every node (..., node), covariates included, internal scale.
 
-    A binary outcome counts with its latent logistic response (residual variance pi^2 / 3).
+    A binary or counted variable has it on the scale of its link (binary: the latent logistic response, with
+    residual variance pi^2 / 3).
     """
     explained = np.einsum("...ni,ij,...nj->...n", mean, layout.covariance, mean)
-    residual = (chol**2).sum(-1)
-    binary = np.array([family == "bernoulli" for family in layout.families])
-    return np.sqrt(explained + residual + np.where(binary, np.pi**2 / 3, 0.0))
+    total = explained + (chol**2).sum(-1)
+    for i, one in enumerate(layout.observed):
+        if one is not None and not one.normal:
+            # At the mean of the linear predictor: for counts, of the log.
+            centre = np.broadcast_to(mean[..., i, 0], total.shape[:-1])
+            total[..., i] += one.link_variance(centre, layout.own(i, p))
+    return np.sqrt(total)
 
 
 def residual_factor(p: dict[str, Any], layout: Layout, xp: Any) -> Any:

@@ -21,30 +21,30 @@ from medpsy.spec.model_spec import Path
 from medpsy.spec.parameters import ParameterRow, ParameterTable
 from medpsy.spec.priors import parse_prior
 
+_NONE = np.empty(0, dtype=int)
+
 
 class PathStructure:
-    """Parameters ``path`` (coefficient,), ``intercept`` and ``residual_sd`` (observed variable,)."""
+    """Parameters ``path`` (coefficient,) and those of observed families (``intercept`` ...; variable,)."""
 
     name = "path"
 
     def rows(self, paths: tuple[Path, ...], layout: Any) -> list[ParameterRow]:
         """One row per path, per observed variable, and one for the correlations if there are any."""
-        rows = []
+        rows: list[ParameterRow] = []
         covariates = {path.source for path in paths if not path.by} - set(layout.nodes)
         for path in paths:
+            if path.measured:
+                rows.append(_loading(path, rows))
+                continue
             prior = parse_prior("Normal(0, 1)" if path.source in covariates else "Normal(0, 0.5)")
             rows.append(
                 ParameterRow("Paths", path.target, "~", path.term, path.label, f"path.{path.key}", prior)
             )
-        for name, family in zip(layout.nodes, layout.families, strict=True):
-            if family != "latent":
-                prior = parse_prior("Normal(0, 1)" if family == "gaussian" else "Normal(0, 2)")
-                rows.append(ParameterRow("Intercepts", name, "~", "1", None, f"intercept.{name}", prior))
-            if family == "gaussian":
-                prior = parse_prior("HalfNormal(1)")
-                rows.append(
-                    ParameterRow("Residual SDs", name, "~~", name, None, f"residual_sd.{name}", prior)
-                )
+        for name, family in zip(layout.nodes, layout.observed, strict=True):
+            for role in () if family is None else family.roles:
+                place = (role.section, name, role.op, role.rhs or name)
+                rows.append(ParameterRow(*place, None, f"{role.name}.{name}", parse_prior(role.prior)))
         if layout.cliques:
             names = "; ".join(", ".join(layout.nodes[i] for i in clique) for clique in layout.cliques)
             prior = parse_prior("LKJ(2)")
@@ -58,17 +58,16 @@ class PathStructure:
             names = tuple(c.name for c in layout.coefficients)
             priors = tuple(table.prior(f"path.{c.path.key}") for c in layout.coefficients)
             out.append(Parameter("path", ("regression",), (names,), priors))
-        for role, where in (("intercept", _observed(layout)), ("residual_sd", _gaussian(layout))):
+        for role, where in layout.roles.items():
             names = tuple(layout.nodes[i] for i in where)
-            if names:
-                priors = tuple(table.prior(f"{role}.{name}") for name in names)
-                out.append(Parameter(role, (f"{role}_of",), (names,), priors))
+            priors = tuple(table.prior(f"{role}.{name}") for name in names)
+            out.append(Parameter(role, (f"{role}_of",), (names,), priors))
         return (*out, *clique_parameters(layout, table))
 
     def equations(self, p: dict[str, Any], layout: Layout, xp: Any) -> Equations:
         """Place every coefficient where the layout says."""
         size, width = len(layout.nodes), 1 + len(layout.columns)
-        observed, gaussian = _observed(layout), _gaussian(layout)
+        observed, spread = layout.measured, layout.roles.get("residual_sd", _NONE)
         path = p["path"] if layout.coefficients else xp.zeros((0,))
         b = xp.place((size, size), *layout.inner_cells, path[..., layout.inner])
         if layout.at is not None:
@@ -85,13 +84,13 @@ class PathStructure:
         g = xp.place(
             (size, width), np.concatenate(g_rows), np.concatenate(g_cols), xp.concatenate(g_values, axis=-1)
         )
-        latent = layout.factors
-        if gaussian.size:
+        latent = np.setdiff1d(np.arange(size), observed)
+        if spread.size:
             ones = xp.zeros((*p["residual_sd"].shape[:-1], latent.size)) + 1.0
             values = xp.concatenate([ones, p["residual_sd"]], axis=-1)
         else:
             values = xp.zeros((latent.size,)) + 1.0
-        where = np.concatenate([latent, gaussian])
+        where = np.concatenate([latent, spread])
         d = xp.place((1, size), np.zeros(where.size, dtype=int), where, values)[..., 0, :]
         return Equations(b, g, d, residual_factor(p, layout, xp))
 
@@ -107,10 +106,10 @@ class PathStructure:
                     grad[i] = d.b[c.target, c.source] * value
             grad[layout.outer] = d.g[layout.outer_cells]
             out["path"] = grad
-        if _observed(layout).size:
-            out["intercept"] = d.g[_observed(layout), 0]
-        if _gaussian(layout).size:
-            out["residual_sd"] = d.d[_gaussian(layout)]
+        if layout.measured.size:
+            out["intercept"] = d.g[layout.measured, 0]
+        if "residual_sd" in layout.roles:
+            out["residual_sd"] = d.d[layout.roles["residual_sd"]]
         return out
 
     def coefficients(self, p: dict[str, Any], layout: Layout, xp: Any) -> Any:
@@ -118,12 +117,11 @@ class PathStructure:
         return p["path"] if layout.coefficients else None
 
 
-def _observed(layout: Layout) -> np.ndarray:
-    return np.flatnonzero(~layout.latent)
-
-
-def _gaussian(layout: Layout) -> np.ndarray:
-    return np.array([i for i, family in enumerate(layout.families) if family == "gaussian"], dtype=int)
+def _loading(path: Path, before: list[ParameterRow]) -> ParameterRow:
+    """A construct on one of second order: the first slope is positive, which sets the sign."""
+    first = not any(row.op == "=~" for row in before)
+    prior = parse_prior("LogNormal(0, 0.6)" if first else "StudentT(4, 1, 1)")
+    return ParameterRow("Second order", path.source, "=~", path.target, path.label, f"path.{path.key}", prior)
 
 
 STRUCTURE = PathStructure()

@@ -75,6 +75,29 @@ def product_columns(
     return tuple(made.values()), np.column_stack(out) if out else np.empty((len(values), 0))
 
 
+def multipliers(layout: Layout) -> tuple[int, ...]:
+    """Constructs at whose values all products of constructs with other nodes are linear in the others."""
+    terms = [layout.coefficients[i] for i in layout.products]
+    return cover([(c.source, *c.times) for c in terms], set(map(int, layout.factors)))
+
+
+def cover(products: list[tuple[int, ...]], latent: set[int]) -> tuple[int, ...]:
+    """The smallest set of constructs that leaves at most one factor of every product outside.
+
+    Of several the one that is in most products, then the first in the order of the nodes.
+    """
+    involved = sorted({f for factors in products for f in factors} & latent)
+    for size in range(1, len(involved) + 1):
+        fitting = [
+            chosen for chosen in combinations(involved, size)
+            if all(len(set(factors) - set(chosen)) <= 1 for factors in products)
+        ]  # fmt: skip
+        if fitting:
+            uses = {f: sum(f in factors for factors in products) for f in involved}
+            return max(fitting, key=lambda chosen: (sum(uses[f] for f in chosen), [-f for f in chosen]))
+    return ()
+
+
 def refreshed(layout: Layout, design: np.ndarray, observed: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The design (person, 1 + column) with products of explained variables made of new ``values``.
 
@@ -131,8 +154,9 @@ def level_names(layout: Layout) -> dict[str, tuple[str, ...]]:
         One label on a product of two variables with several levels each.
     """
     by_label: dict[str, list[tuple[str, ...]]] = {}
+    firsts: dict[str, str] = {}  # a label on several paths makes them equal
     for c in layout.coefficients:
-        if c.label:
+        if c.label and c.path.key == firsts.setdefault(c.label, c.path.key):
             by_label.setdefault(c.label, []).append(layout.factors_of(c))
     out = {}
     for label, terms in by_label.items():

@@ -7,8 +7,11 @@ from typing import Protocol
 
 from medpsy.errors import SpecError, nearest
 from medpsy.mediation.equations import Expansion, expansion
+from medpsy.mediation.levels import averaged
+from medpsy.mediation.nonlinear import without_products
 from medpsy.mediation.roles import compact, roles, same_paths
 from medpsy.registry import parts
+from medpsy.spec.clusters import Clusters
 from medpsy.spec.model_spec import Design, ModelSpec
 
 
@@ -41,7 +44,7 @@ def design(name: str) -> MediationDesign:
     return known[name]
 
 
-def expand(chosen: Design, latent: frozenset[str]) -> Expansion:
+def expand(chosen: Design, latent: frozenset[str], clusters: Clusters | None = None) -> Expansion:
     """Labelled paths, residual covariances and effects of a design.
 
     Raises
@@ -49,7 +52,18 @@ def expand(chosen: Design, latent: frozenset[str]) -> Expansion:
     SpecError
         The roles do not fit the design, one variable has two, or two effects would have one name.
     """
-    return expansion(chosen, design(chosen.kind).stages(chosen), latent)
+    part = design(chosen.kind)
+    leveled = getattr(part, "leveled", None)
+    if leveled is None:
+        flat = expansion(chosen, part.stages(chosen), latent)
+        return flat if clusters is None or not clusters.random else averaged(flat, clusters)
+    if clusters is None:
+        raise SpecError(
+            f"the design '{chosen.kind}' is about clusters, and none are named",
+            hint='Name the variable that makes them: clusters="school".',
+        )
+    made: Expansion = leveled(chosen, latent, clusters)
+    return made
 
 
 def written_out(spec: ModelSpec) -> ModelSpec:
@@ -60,11 +74,13 @@ def written_out(spec: ModelSpec) -> ModelSpec:
     SpecError
         Paths and design contradict each other, or as :func:`expand`.
     """
-    latent = frozenset(c.name for c in spec.constructs)
+    latent = frozenset((*(c.name for c in spec.constructs), *spec.latents))
     if spec.design is not None and not spec.paths:
-        made = expand(spec.design, latent)
+        made = without_products(expand(spec.design, latent, spec.clusters), spec.observed)
         return replace(
             spec,
+            observed=spec.observed + tuple(o for o in made.observed if o not in spec.observed),
+            clusters=made.clusters or spec.clusters,
             paths=made.paths,
             covariances=made.covariances + spec.covariances,
             definitions=made.definitions + spec.definitions,
@@ -72,7 +88,7 @@ def written_out(spec: ModelSpec) -> ModelSpec:
     found = spec.design or _recognised(spec)
     if found is None:
         return spec
-    made = expand(found, latent)
+    made = without_products(expand(found, latent, spec.clusters), spec.observed)
     if spec.design is not None and not same_paths(spec, made, latent):
         raise SpecError(
             f"the paths are not those of the {found.kind} mediation that the model names beside them",
@@ -80,7 +96,12 @@ def written_out(spec: ModelSpec) -> ModelSpec:
         )
     known = {definition.name for definition in made.definitions}
     others = tuple(d for d in spec.definitions if d.name not in known)
-    return replace(spec, design=found, definitions=made.definitions + others)
+    clusters = made.clusters or spec.clusters
+    if clusters is not None and clusters.random:
+        # Written by hand, a product of random slopes is what it says.
+        own = {definition.name: definition for definition in spec.definitions}
+        made = replace(made, definitions=tuple(own.get(d.name, d) for d in made.definitions))
+    return replace(spec, design=found, definitions=made.definitions + others, clusters=clusters)
 
 
 def _recognised(spec: ModelSpec) -> Design | None:
@@ -88,11 +109,13 @@ def _recognised(spec: ModelSpec) -> Design | None:
     found = roles(spec)
     if found is None:
         return None
-    latent = frozenset(c.name for c in spec.constructs)
+    latent = frozenset((*(c.name for c in spec.constructs), *spec.latents))
     for part in designs().values():
+        if hasattr(part, "leveled"):
+            continue
         chosen = replace(found, kind=part.name)
         try:
-            made = expansion(chosen, part.stages(chosen), latent)
+            made = without_products(expansion(chosen, part.stages(chosen), latent), spec.observed)
         except SpecError:
             continue
         definitions = compact(made.definitions) <= compact(spec.definitions)

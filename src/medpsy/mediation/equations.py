@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from medpsy.errors import SpecError
-from medpsy.spec.model_spec import Covariance, Definition, Design, Path
+from medpsy.spec.clusters import Clusters
+from medpsy.spec.model_spec import Covariance, Definition, Design, Observed, Path
 
 #: Which paths a moderator can act on, in causal order.
 STAGES = ("first", "between", "second", "direct")
@@ -24,11 +25,14 @@ MOST_CONTRASTED = 4
 
 @dataclass(frozen=True)
 class Expansion:
-    """What a design stands for."""
+    """What a design stands for; in designs about clusters also variables that nothing explains but whose
+    cluster means count, and what differs between clusters."""
 
     paths: tuple[Path, ...]
     covariances: tuple[Covariance, ...]
     definitions: tuple[Definition, ...]
+    observed: tuple[Observed, ...] = ()
+    clusters: Clusters | None = None
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ class Edge:
 def expansion(design: Design, stages: tuple[int, ...], latent: frozenset[str]) -> Expansion:
     """Paths, residual covariances and effects of a design whose mediators stand in ``stages``.
 
-    A latent exposure is regressed on covariates and moderators, so that it may correlate with them. Latent
-    mediators of one stage have correlated residuals: nothing in the design says that the exposure is all they
-    share.
+    Latent exposures and moderators are regressed on the observed ones and on covariates, so that they may
+    correlate with them. Latent
+    mediators of one stage have correlated residuals, and so have latent outcomes: nothing in the design
+    says that what explains them is all they share.
 
     Raises
     ------
@@ -56,20 +61,32 @@ def expansion(design: Design, stages: tuple[int, ...], latent: frozenset[str]) -
     _check_roles(design, stages)
     edges = design_edges(design, stages)
     paths: list[Path] = []
-    for name in design.exposures:
-        if name in latent:
-            known = dict.fromkeys((*design.covariates, *design.moderators))
-            paths += [Path(name, other) for other in known if other not in design.exposures]
+    paths += _exogenous(design, latent)
     for target in (*design.mediators, *design.outcomes):
         paths += _equation([e for e in edges if e.target == target], design)
     covariances = [
         Covariance(left, right)
-        for group in grouped(design.mediators, stages)
+        for group in (*grouped(design.mediators, stages), design.outcomes)
         for left, right in combinations([name for name in group if name in latent], 2)
     ]
     definitions = tuple(_effects(design, edges))
     _check_names(paths, definitions)
     return Expansion(tuple(paths), tuple(covariances), definitions)
+
+
+def _exogenous(design: Design, latent: frozenset[str]) -> list[Path]:
+    """Latent exposures and moderators on the observed variables that they may correlate with."""
+    beside = [name for name in design.moderators if name not in (*design.exposures, *design.mediators)]
+    paths = []
+    for name in dict.fromkeys((*design.exposures, *beside)):
+        if name in latent:
+            known = dict.fromkeys((*design.covariates, *beside))
+            if name in beside:
+                known |= dict.fromkeys(design.exposures)
+            paths += [Path(name, other) for other in known if other != name and other not in latent]
+    return [
+        path for path in paths if not (path.target in design.exposures and path.source in design.exposures)
+    ]
 
 
 def grouped(mediators: tuple[str, ...], stages: tuple[int, ...]) -> list[tuple[str, ...]]:

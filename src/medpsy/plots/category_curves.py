@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from medpsy.errors import DataError, nearest
 from medpsy.plots import style
-from medpsy.plots.panels import label_axes, sheet
+from medpsy.plots.panels import inner_ticks, label_axes, sheet
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,6 +74,7 @@ def category_curves(curves: xr.Dataset, *, items: Sequence[str] | None = None) -
             axes.plot(theta[::step], mean[at, k], color=colour, linewidth=1.1)
         axes.set(xlim=(theta[0], theta[-1]), ylim=(0, 1), yticks=(0, 0.5, 1))
         axes.grid(color=style.PALE, linewidth=0.4)
+    inner_ticks(next(iter(panels.values())))
     figure.legend(
         [Line2D([], [], color=colour, linewidth=2) for colour in colours], labels, loc="upper center",
         ncols=columns, borderaxespad=0.1, handlelength=1.3, columnspacing=1.2,

@@ -12,6 +12,7 @@ from medpsy.plots.correlation_heatmap import correlation_heatmap
 from medpsy.plots.item_bars import item_bars
 from medpsy.plots.module_distributions import module_distributions
 from medpsy.plots.scree import scree
+from medpsy.plots.with_without import with_without
 from medpsy.posterior.judging.correlations import matrix
 from medpsy.posterior.judging.findings import Findings
 
@@ -36,6 +37,11 @@ def figures(found: Findings) -> dict[str, tuple[Callable[[], Figure], str]]:
         out["scree"] = (
             lambda: scree(found["eigenvalues"]),
             "Eigenvalues of the answers and of answers permuted within items.",
+        )
+    if found.name == "common_method":
+        out["estimates"] = (
+            lambda: with_without(found["estimates"], names=("without", "with method factor")),
+            "Standardised estimates without and with a method factor on all items.",
         )
     return out
 

@@ -57,7 +57,7 @@ def item_differences(table: pd.DataFrame, *, interval: float = 0.95) -> Figure:
         axes.margins(x=0.06)
     against = ", ".join(dict.fromkeys(table["against"]))
     groups = ", ".join(dict.fromkeys(table["group"]))
-    figure.supxlabel(
-        f"{groups} minus {against}, {100 * interval:g} % intervals; shaded: negligible", fontsize=style.TINY
-    )
+    # Along a number there is nothing to subtract: the difference is per sd of it.
+    what = f"{groups} minus {against}" if against else groups
+    figure.supxlabel(f"{what}, {100 * interval:g} % intervals; shaded: negligible", fontsize=style.TINY)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from medpsy.plots import style
-from medpsy.plots.panels import label_axes, sheet
+from medpsy.plots.panels import inner_ticks, label_axes, sheet
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +40,7 @@ def item_information(information: xr.Dataset) -> Figure:
         axes.plot(theta, mean[at], color=style.BLUE, linewidth=1.1)
         axes.grid(color=style.PALE, linewidth=0.4)
     first = next(iter(panels.values()))
-    first.set_xticks(np.arange(np.ceil(theta[0] / 2) * 2, theta[-1] + 0.01, 2))
+    inner_ticks(first)
     first.set(xlim=(theta[0], theta[-1]), ylim=(0, 1.05 * float(np.nanmax(upper)) or 1))
     label_axes(figure, x=f"{construct} (standard deviations)", y="information (per sd²)")
     return figure

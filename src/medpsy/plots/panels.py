@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from medpsy.plots import style
 
@@ -62,6 +63,11 @@ def sheet(
             panels[construct, item] = axes
         y -= -(-len(items) // columns) * (height + title) + _BETWEEN
     return figure, panels
+
+
+def inner_ticks(axes: Axes) -> None:
+    """Leave out the ticks at the ends of a panel, where the numbers of neighbours would meet."""
+    axes.xaxis.set_major_locator(MaxNLocator(4, prune="both", integer=True))
 
 
 def _letters(columns: int) -> int:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from medpsy.plots import style
-from medpsy.plots.numbers import fixed
+from medpsy.plots.numbers import estimate, fixed
 
 
 @style.styled
@@ -43,6 +43,10 @@ def tipping_curve(table: pd.DataFrame) -> Figure:
     axes.axvline(0, color=style.INK, linewidth=0.4, linestyle=(0, (2, 2)))
     stations = [about[role] for role in ("exposure", "mediator", "outcome") if role in about]
     axes.set_xlabel("correlation of the residuals of mediator and outcome by a hidden cause")
-    axes.set_ylabel(style.wrap(style.arrows("indirect effect " + " -> ".join(stations)), 40))
+    at = ", ".join(
+        f"{k} = {estimate(v) if isinstance(v, float) else v}" for k, v in about.get("setting", {}).items()
+    )
+    label = "indirect effect " + " -> ".join(stations) + (f" at {at}" if at else "")
+    axes.set_ylabel(style.wrap(style.arrows(label), 40))
     axes.set_xlim(table["rho"].iloc[0], table["rho"].iloc[-1])
     return figure

@@ -13,6 +13,9 @@ from medpsy.posterior.intervals import bounds, check_interval, direction
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.result import Result
 
+#: Most conditional effects that are put into sentences.
+MOST_SAID = 6
+
 
 def conditional(
     result: Result,
@@ -75,10 +78,12 @@ def contrasts(
     outcome: str | None = None,
     interval: float = 0.95,
     kind: str = "eti",
+    one_at_a_time: bool = False,
 ) -> pd.DataFrame:
     """Differences of every conditional effect between all pairs of settings.
 
-    Parameters as in :func:`conditional`.
+    Parameters as in :func:`conditional`; ``one_at_a_time`` keeps the pairs that differ in one moderator, the
+    others at their first value. Effects that are the same at both settings have no row.
 
     Returns
     -------
@@ -97,10 +102,20 @@ def contrasts(
             )
         found = [list(effects_at(along, ways, setting, y)) for setting in settings]
         for i, j in combinations(range(len(settings)), 2):
+            if one_at_a_time and not _one_moves(settings[i], settings[j], settings[0]):
+                continue
             for (name, text, _, one), (*_, other) in zip(found[j], found[i], strict=True):
+                if np.array_equal(one, other):
+                    continue
                 pair = {"setting": in_words(settings[j]), "minus": in_words(settings[i])}
                 rows.append({"effect": name, "text": text, **pair, **numbers(one - other, interval, kind)})
     return pd.DataFrame(rows)
+
+
+def _one_moves(left: Mapping[str, Value], right: Mapping[str, Value], first: Mapping[str, Value]) -> bool:
+    """Whether two settings differ in one moderator only, the others at their first value."""
+    moved = [name for name in left if left[name] != right[name]]
+    return len(moved) == 1 and all(left[name] == first[name] for name in left if name not in moved)
 
 
 def relative(
@@ -205,7 +220,8 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
     names = [name for name in design.moderators if name in table.columns]
     varying = wanted.groupby("text", sort=False)["mean"].transform("nunique") > 1
     out = []
-    for row in wanted[varying].to_dict("records")[:6]:
+    rows = wanted[varying].to_dict("records")
+    for row in rows[:MOST_SAID]:
         at = in_words({name: row[name] for name in names})
         first, *between, last = row["text"].split(" -> ")
         through = f" through {', '.join(between)}" if between else ""
@@ -213,7 +229,8 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
             f"At {at}, the {row['effect']} effect of {first} on {last}{through} is {row['mean']:.3g} "
             f"({100 * interval:g} % interval {row['lower']:.3g} to {row['upper']:.3g})."
         )
-    return out
+    more = len(rows) - MOST_SAID
+    return [*out, f"The table of conditional effects has {more} more."] if more > 0 else out
 
 
 def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:
@@ -239,7 +256,14 @@ def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tupl
 def effects_at(
     along: Pathways, ways: list[Way], setting: Mapping[str, Value], outcome: str
 ) -> list[tuple[str, str, str, np.ndarray]]:
-    """Effect, text, start and draws of every chain and of their sums."""
+    """Effect, text, start and draws of every chain and of their sums.
+
+    Raises
+    ------
+    SpecError
+        A chain runs through a variable that is binary or a count.
+    """
+    along.refuse_curved(ways)
     at = along.at(setting)
     out = []
     for start in dict.fromkeys(way.stations[0] for way in ways):

@@ -9,14 +9,15 @@ well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from medpsy.errors import SpecError
-from medpsy.latent.base import system
-from medpsy.ops import Numpy
 from medpsy.posterior.intervals import bounds, check_interval
-from medpsy.posterior.pathways import Pathways
+from medpsy.posterior.pathways import Pathways, Value, Way
+from medpsy.posterior.within import Within
 from medpsy.result import Result
 
 #: Correlations at which the curve is drawn.
@@ -50,44 +51,58 @@ def robustness(r: np.ndarray) -> np.ndarray:
     return (np.sqrt(odds**2 + 4 * odds) - odds) / 2
 
 
-def tipping(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
+def tipping(
+    result: Result, *, at: Mapping[str, object] | None = None, interval: float = 0.95
+) -> pd.DataFrame:
     """Tipping point of every indirect effect of a mediation.
 
     Parameters
     ----------
     result : Result
+    at : mapping, optional
+        Value or values of what the paths out of the mediators change with, as in
+        :func:`medpsy.posterior.conditional.conditional`.
     interval : float
         Posterior mass of the equal-tailed intervals.
 
     Returns
     -------
     DataFrame
-        One row per mediator and outcome: mediator, outcome; rho, rho_lower, rho_upper (correlation of the
-        residuals at which the path from mediator to outcome would be zero); share, share_lower, share_upper
-        (its absolute value: the part of both residual variances that one unmeasured cause would have to
-        explain, its effects counted given the exposure); robustness, robustness_lower, robustness_upper (the
-        same with its effect on the outcome counted given the mediator as well, see :func:`robustness`);
-        p_sign (posterior probability of the sign of rho).
+        One row per mediator, outcome and setting: mediator, outcome; one column per moderator of their path;
+        rho, rho_lower, rho_upper (correlation of the residuals at which the path from mediator to outcome
+        would
+        be zero); share, share_lower, share_upper (its absolute value: the part of both residual variances
+        that one unmeasured cause would have to explain, its effects counted given the exposure); robustness,
+        robustness_lower, robustness_upper (the same with its effect on the outcome counted given the mediator
+        as well, see :func:`robustness`); p_sign (posterior probability of the sign of rho).
 
     Raises
     ------
     SpecError
-        No recognised mediation, a moderated path out of a mediator, a binary outcome.
+        No recognised mediation, an unknown moderator or value, a binary or counted outcome.
     """
     check_interval(interval)
     rows = []
+    along = Pathways(result)
+    within = Within(along)
     for mediator, outcome in _pairs(result):
-        r, _, _ = _residual(result, mediator, outcome)
-        row: dict[str, object] = {"mediator": mediator, "outcome": outcome}
-        for name, draws in (("rho", r), ("share", np.abs(r)), ("robustness", robustness(r))):
-            lower, upper = bounds(draws, interval)
-            row |= {name: float(np.median(draws)), f"{name}_lower": lower, f"{name}_upper": upper}
-        rows.append(row | {"p_sign": max((r > 0).mean(), (r < 0).mean())})
+        for setting in along.settings(along.moderators([Way((mediator, outcome))]), at):
+            r, _, _ = _residual(within, mediator, outcome, setting)
+            row: dict[str, object] = {"mediator": mediator, "outcome": outcome, **setting}
+            for name, draws in (("rho", r), ("share", np.abs(r)), ("robustness", robustness(r))):
+                lower, upper = bounds(draws, interval)
+                row |= {name: float(np.median(draws)), f"{name}_lower": lower, f"{name}_upper": upper}
+            rows.append(row | {"p_sign": max((r > 0).mean(), (r < 0).mean())})
     return pd.DataFrame(rows)
 
 
 def tipping_curve(
-    result: Result, mediator: str | None = None, outcome: str | None = None, *, interval: float = 0.95
+    result: Result,
+    mediator: str | None = None,
+    outcome: str | None = None,
+    *,
+    at: Mapping[str, object] | None = None,
+    interval: float = 0.95,
 ) -> pd.DataFrame:
     """Indirect effect through one mediator over the correlation that an unmeasured cause brings about.
 
@@ -95,17 +110,19 @@ def tipping_curve(
     ----------
     mediator, outcome : str, optional
         The first ones unless given.
+    at : mapping, optional
+        Values of what the two paths change with; reference levels and lowest probed numbers unless given.
 
     Returns
     -------
     DataFrame
         rho, mean, lower, upper: the effect of the (first level of the) exposure through that mediator alone,
-        raw units. ``attrs``: mediator, outcome, exposure, interval, tipping (median) and its bounds.
+        raw units. ``attrs``: mediator, outcome, exposure, setting, interval, tipping (median) and its bounds.
 
     Raises
     ------
     SpecError
-        As :func:`tipping`; an exposure whose path to the mediator is moderated.
+        As :func:`tipping`.
     """
     check_interval(interval)
     pairs = _pairs(result)
@@ -117,70 +134,54 @@ def tipping_curve(
     assert design is not None
     along = Pathways(result)
     start = along.factors(design.exposure)[0]
-    ways = [way for way in along.ways(design.exposure, m) if way.stations == (start, m)]
-    if along.moderators(ways):
-        raise SpecError(
-            f"the effect of '{design.exposure}' on '{m}' changes with {along.moderators(ways)[0]}",
-            hint="tipping() needs no exposure.",
-        )
-    first = along.effect(ways[0], {})
-    r, sd_y, sd_m = _residual(result, m, y)
+    first_step = [way for way in along.ways(design.exposure, m) if way.stations == (start, m)]
+    setting = along.settings(along.moderators([*first_step, Way((m, y))]), at)[0]
+    first = along.effect(first_step[0], along.at(setting))
+    r, sd_y, sd_m = _residual(Within(along), m, y, setting)
     draws = first * confounded_slope(RHO[:, None], r, sd_y, sd_m)
     lower, upper = bounds(draws, interval)
     frame = pd.DataFrame({"rho": RHO, "mean": draws.mean(axis=1), "lower": lower, "upper": upper})
     low, high = bounds(r, interval)
     frame.attrs |= {
-        "mediator": m, "outcome": y, "exposure": start, "interval": float(interval),
+        "mediator": m, "outcome": y, "exposure": start, "setting": setting, "interval": float(interval),
         "tipping": float(np.median(r)), "tipping_lower": float(low), "tipping_upper": float(high),
     }  # fmt: skip
     return frame
 
 
 def _pairs(result: Result) -> list[tuple[str, str]]:
-    """Mediators with the outcomes they have a constant path to."""
+    """Mediators with the outcomes they have a path to."""
     design = result.model.spec.design
     if design is None or not design.mediators:
         raise SpecError(
             "the model is no recognised mediation", hint="Write it as mp.Mediation(...), or label its paths."
         )
     layout = result.data.layout
-    pairs = []
-    for y in design.outcomes:
-        if layout.families[layout.nodes.index(y)] == "bernoulli":
+    for name in (*design.mediators, *design.outcomes):
+        family = layout.observed[layout.nodes.index(name)]
+        if family is not None and not family.linear:
             raise SpecError(
-                f"the residual of the binary outcome '{y}' has no correlation",
-                hint="The tipping point is defined for numbers and constructs.",
+                f"'{name}' is {family.what}: its residual has no correlation with others",
+                hint="The tipping point is defined for numbers and constructs; natural_effects() and "
+                "mediational_e_value() are for others.",
             )
-        for m in design.mediators:
-            if any(len(t) > 1 and m in t for t in _terms_of(result, y)):
-                raise SpecError(
-                    f"the path from '{m}' to '{y}' has no single tipping point: it is moderated",
-                    hint="Fit the model without that moderation.",
-                )
-            pairs.append((m, y))
-    return pairs
+    return [(m, y) for y in design.outcomes for m in design.mediators]
 
 
-def _terms_of(result: Result, target: str) -> list[tuple[str, ...]]:
-    layout = result.data.layout
-    place = layout.nodes.index(target)
-    return [layout.factors_of(c) for c in layout.coefficients if c.target == place]
-
-
-def _residual(result: Result, mediator: str, outcome: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _residual(
+    within: Within, mediator: str, outcome: str, setting: Mapping[str, Value]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Correlation and sds (outcome, mediator; raw units) of the residuals given all else that explains the
     outcome.
 
-    Observed exposures and covariates are given in the covariance L L' already.
+    Observed exposures and covariates are given in the covariance already.
     """
-    data = result.data
-    layout = data.layout
-    p = {k: v.reshape(-1, *v.shape[2:]) for k, v in result.values().items()}
-    _, chol = system(data.model.structure.equations(p, layout, Numpy), layout, Numpy)
-    covariance = chol @ np.swapaxes(chol, -1, -2)
+    layout = within.layout
+    covariance = within.covariance(setting)
     place = {name: i for i, name in enumerate(layout.nodes)}
     m, y = place[mediator], place[outcome]
-    explains = {t for terms in _terms_of(result, outcome) for t in terms} - {mediator}
+    terms = [layout.factors_of(c) for c in layout.coefficients if c.target == y]
+    explains = {t for names in terms for t in names} - {mediator}
     given = [place[name] for name in layout.nodes if name in explains]
     pair = [m, y]
     left = covariance[..., pair, :][..., :, pair]
@@ -189,5 +190,4 @@ def _residual(result: Result, mediator: str, outcome: str) -> tuple[np.ndarray, 
         inner = covariance[..., given, :][..., :, given]
         left = left - cross @ np.linalg.solve(inner, np.swapaxes(cross, -1, -2))
     sd = np.sqrt(np.diagonal(left, axis1=-2, axis2=-1))
-    r = left[..., 0, 1] / (sd[..., 0] * sd[..., 1])
-    return r, sd[..., 1] * layout.unit[y], sd[..., 0] * layout.unit[m]
+    return left[..., 0, 1] / (sd[..., 0] * sd[..., 1]), sd[..., 1], sd[..., 0]

@@ -85,6 +85,12 @@ def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, n
     size = max(len(value) for value in p.values())
     location = rows @ np.swapaxes(mean[..., factors, :], -1, -2)
     spread = np.sqrt((chol[..., factors, :] ** 2).sum(-1))
+    if data.layout.products.size:
+        # Not quite normal: the normal of the same mean and sd.
+        from medpsy.posterior.product_scores import marginal_moments
+
+        centre, spread = marginal_moments(data, p)
+        location = location + (centre - mean[..., factors, 0])[:, None, :]
     return (
         count / count.sum(),
         np.broadcast_to(location, (size, len(rows), len(factors))),

@@ -33,7 +33,7 @@ def without_groups(spec: ModelSpec) -> ModelSpec:
     return replace(spec, groups=None, priors=priors)
 
 
-def with_levels(survey: Survey, by: str, bands: int = 3) -> tuple[Survey, str]:
+def with_levels(survey: Survey, by: str, bands: int | None = None) -> tuple[Survey, str]:
     """The survey with a variable that makes groups: ``by`` itself, or a number cut into bands.
 
     Raises
@@ -67,17 +67,22 @@ def dif_fits(
     reference: str | None = None,
     flag: float = 0.5,
     relevant: Mapping[str, float] | None = None,
+    along: tuple[tuple[str, float], ...] = (),
     sampling: Mapping[str, Any],
 ) -> dict[str, Result]:
-    """The model with all items equal, with all differences shrunk, and with the flagged items free."""
+    """The model with all items equal, with all differences shrunk, and with the flagged items free.
+
+    With ``along`` (where every group stands) differences are in proportion to that.
+    """
     parts = {
         part: None for f in compose(spec).families.values() for part in coordinates_of(f).parts if part.role
     }
     shrink = tuple(part.name for part in parts if part.word in COMPARABLE)
     priors = {f"difference.{name}": HEAVY for name in shrink} | {"difference_sd": SPREAD}
+    nearly = Groups(by, shrink=shrink, reference=reference, along=along)
     out = {
         ALL_EQUAL: fit_groups(spec, survey, Groups(by, reference=reference), sampling),
-        NEARLY: fit_groups(spec, survey, Groups(by, shrink=shrink, reference=reference), sampling, priors),
+        NEARLY: fit_groups(spec, survey, nearly, sampling, priors),
     }
     rows = dif_table(out[NEARLY], flag=flag, relevant=relevant)
     flagged = rows[rows["flagged"]]
@@ -85,7 +90,7 @@ def dif_fits(
         dict.fromkeys(f"{c}.{i}" for c, i in zip(flagged["coordinate"], flagged["item"], strict=True))
     )
     if release:
-        groups = Groups(by, release=release, reference=reference)
+        groups = Groups(by, release=release, reference=reference, along=along)
         out[RELEASED] = fit_groups(spec, survey, groups, sampling)
     return out
 

@@ -38,7 +38,10 @@ def independence_table(result: Result, *, interval: float = 0.95, seed: int = 0)
     rng = np.random.default_rng(seed)
     rows = []
     columns = _Columns(result, seed)
+    latents = set(result.model.spec.latents)
     for claim in independences(result.model.spec):
+        if latents & {claim.left, claim.right, *claim.given}:
+            continue
         draws, persons = _partial(columns, claim, rng)
         if draws is None:
             continue

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from medpsy.errors import SpecError
+from medpsy.families.crossed import Crossed
 from medpsy.posterior.by_group import each_group
 from medpsy.posterior.curves import REACH
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.item_curves import banded
-from medpsy.posterior.items_at import ItemsAt, shares_specific_factors
+from medpsy.posterior.items_at import ItemsAt
+from medpsy.posterior.measurement import affordable
 from medpsy.posterior.scores import scores
 from medpsy.result import Result
 
@@ -46,24 +48,25 @@ def information(result: Result, construct: str, *, interval: float = 0.95, point
     Raises
     ------
     SpecError
-        An unknown construct, items that share specific factors, an impossible interval or number of points.
+        An unknown construct, items that measure another one, too, an impossible interval or number of points.
 
     Notes
     -----
     Information of one item: sum over its categories of P'^2 / P (Samejima, 1969, doi:10.1007/BF03372160),
     the derivative taken numerically to eighth order. Where the items tell nothing the standard error is
-    infinite.
+    infinite. Items that share specific factors: ``item`` is of the item alone, ``test`` of all together with
+    the specific factors integrated out (less than the sum), over at most 40 draws.
     """
     import xarray as xr
 
     check_interval(interval)
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 2:
         raise SpecError(f"points = {points!r} draw no curve", hint="Ask for at least 2, better 81.")
-    items = ItemsAt(result, construct, DRAWS, categorical=False)
+    items = ItemsAt(result, construct, affordable(result), categorical=False)
     items.independent("information")
     theta = np.linspace(-REACH, REACH, points)
     each = np.stack([items.information(s, theta) for s in range(len(items))], axis=-1)
-    test = each.sum(axis=0)
+    test = np.stack([items.module_information(s, theta) for s in range(len(items))], axis=-1)
     with np.errstate(divide="ignore"):
         error = 1 / np.sqrt(test)
     curves = {"test": test, "error": error, "posterior_sd": 1 / np.sqrt(test + items.within**-2)}
@@ -94,8 +97,8 @@ def precision(result: Result, *, interval: float = 0.95, draws: int = DRAWS, see
     -------
     DataFrame
         Columns construct, coefficient, mean, lower, upper. ``marginal``: expected share of the variance of
-        the construct that its own items determine, in the population, from their information (left out for
-        items that share specific factors).
+        the construct that its own items determine, in the population, from their information (left out where
+        items measure another construct, too).
         ``plausible values``: correlation over these persons of two plausible values drawn independently at
         the same parameters. ``empirical``: var(EAP) / (var(EAP) + mean of the squared posterior sds), one
         number, no interval. The last two count all that the model knows of a person: covariates and the
@@ -127,8 +130,10 @@ def precision(result: Result, *, interval: float = 0.95, draws: int = DRAWS, see
         eap, sd = drawn["mean"].to_numpy()[:, number], drawn["sd"].to_numpy()[:, number]
         explained = eap.var()
         found = [("plausible values", agreement[:, number])]
-        if name in blocks and not shares_specific_factors(blocks[name], result.data):
-            found.insert(0, ("marginal", _marginal(ItemsAt(result, name, draws, categorical=False))))
+        family = result.data.model.families[name] if name in blocks else None
+        if family is not None and not isinstance(family, Crossed):
+            some = min(draws, affordable(result))
+            found.insert(0, ("marginal", _marginal(ItemsAt(result, name, some, categorical=False))))
         for coefficient, values in found:
             lower, upper = bounds(values, interval)
             rows.append((name, coefficient, values.mean(), lower, upper))
@@ -142,7 +147,7 @@ def _marginal(items: ItemsAt) -> np.ndarray:
     theta = np.linspace(-FAR, FAR, int(2 * FAR * FINENESS) + 1)
     out = np.empty(len(items))
     for s in range(len(items)):
-        test = items.information(s, theta).sum(axis=0)
+        test = items.module_information(s, theta)
         out[s] = 1 - items.density(s, theta) @ (1 / (test + items.within[s] ** -2))
     return out
 

@@ -121,7 +121,7 @@ def invariance_table(results: Mapping[str, Result], *, interval: float = 0.95) -
             each = found[level].elpd_i.to_numpy() - found[before].elpd_i.to_numpy()
             row["elpd_diff"] = float(each.sum())
             row["se_diff"] = float(np.sqrt(each.size * each.var(ddof=1)))
-            row["verdict"] = _verdict(row["elpd_diff"], row["se_diff"], before)
+            row["verdict"] = verdict(row["elpd_diff"], row["se_diff"], before)
         rows.append(row)
         before = level
     frame = pd.DataFrame(rows)
@@ -129,7 +129,7 @@ def invariance_table(results: Mapping[str, Result], *, interval: float = 0.95) -
     return frame
 
 
-def _verdict(difference: float, error: float, before: str) -> str:
+def verdict(difference: float, error: float, before: str) -> str:
     """What a difference of expected log predictive densities says about the level."""
     if abs(difference) < SMALL_DIFFERENCE or abs(difference) < 2 * error:
         return f"predicts as well as {before}: holds"

@@ -55,7 +55,8 @@ def item_differences(
         non-uniform; logarithm of the ratio for slopes, gaps and residual sds), ``cell`` (which gap, else 0),
         posterior ``mean`` to ``upper`` of group minus against, ``p_direction``, ``p_relevant`` and
         ``p_large`` (posterior probability that its size exceeds ``relevant``, and 1.49 times that: 0.64
-        logits, class C), and whether it is ``free`` or ``shrunk``.
+        logits, class C), and whether it is ``free`` or ``shrunk``. Where items differ along a number, the
+        difference per sd of it stands for all groups.
 
     Raises
     ------
@@ -66,13 +67,13 @@ def item_differences(
     groups = _groups(result)
     limits = _limits(groups, relevant or {})
     rows = []
-    for block, part, item, cell, g, r, draws, state in _differences(result, groups):
+    for block, part, item, cell, group, against, draws, state in _differences(result, groups):
         lower, upper = bounds(draws, interval)
         limit = limits[part.name]
         size = np.abs(draws)
         rows.append(
             (
-                block.name, block.construct.items[item], part.name, cell, groups.levels[g], groups.levels[r],
+                block.name, block.construct.items[item], part.name, cell, group, against,
                 draws.mean(), draws.std(ddof=1), lower, upper, direction(draws), limit,
                 (size > limit).mean(), (size > LARGE * limit).mean(), state,
             )
@@ -88,14 +89,14 @@ def difference_draws(result: Result) -> dict[tuple[str, str, str, int, str], np.
     """Draws (draw,) of every row of :func:`item_differences`, by construct, item, coordinate, cell, group."""
     groups = _groups(result)
     return {
-        (block.name, block.construct.items[item], part.name, cell, groups.levels[g]): draws
-        for block, part, item, cell, g, _, draws, _ in _differences(result, groups)
+        (block.name, block.construct.items[item], part.name, cell, group): draws
+        for block, part, item, cell, group, _, draws, _ in _differences(result, groups)
     }
 
 
 def _differences(
     result: Result, groups: Grouping
-) -> Iterator[tuple[Block, Coordinate, int, int, int, int, np.ndarray, str]]:
+) -> Iterator[tuple[Block, Coordinate, int, int, str, str, np.ndarray, str]]:
     """Block, coordinate, item, cell, group, reference, draws, state of every number that differs."""
     p = {name: value.reshape(-1, *value.shape[2:]) for name, value in joint_values(result).items()}
     reference = max(groups.reference, 0)
@@ -110,11 +111,17 @@ def _differences(
                 values = [c[change.part.name].reshape(-1, *change.shape)[:, j, k] for c in each]
                 if change.part.multiply:
                     values = [np.log(np.abs(value)) for value in values]
-                for g in range(len(groups.levels)):
+                cell = int(k) + 1 if change.shape[1] > 1 else 0
+                if groups.along:
+                    low, high = int(np.argmin(groups.along)), int(np.argmax(groups.along))
+                    draws = (values[high] - values[low]) / (groups.along[high] - groups.along[low])
+                    yield block, change.part, int(j), cell, f"per sd of {groups.by}", "", draws, state
+                    continue
+                for g, level in enumerate(groups.levels):
                     if g != reference:
                         draws = values[g] - values[reference]
-                        cell = int(k) + 1 if change.shape[1] > 1 else 0
-                        yield block, change.part, int(j), cell, g, reference, draws, state
+                        against = groups.levels[reference]
+                        yield block, change.part, int(j), cell, level, against, draws, state
 
 
 def _groups(result: Result) -> Grouping:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from medpsy.bind import local
 from medpsy.errors import SpecError, nearest
-from medpsy.families.base import Block
+from medpsy.families.base import Block, base_values
 from medpsy.ops import Numpy
 from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import thinned
@@ -78,10 +78,12 @@ def _quantities(
 ) -> Iterator[tuple[str, str, str, np.ndarray, str]]:
     """Item, name, label, draws and remark of every row."""
     family = result.model.families[block.name]
-    values = local(result.data, block, p)
-    more = family.derived(values, Numpy)
+    own = local(result.data, block, p)
+    values, more = base_values(family, own, Numpy), family.derived(own, Numpy)
     every = values["slope"] if "slope" in values else np.repeat(values["spread"], len(block.sizes), axis=-1)
     single = {name: v for name in ("guessing", "location") if (v := values.get(name)) is not None}
+    if "location" in more:
+        single["location"] = more["location"]
     if "upper" in more:
         single["upper"] = more["upper"]
     for j, (item, size) in enumerate(zip(block.construct.items, block.sizes, strict=True)):

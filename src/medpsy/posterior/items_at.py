@@ -10,20 +10,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.classical.sum_scores import sum_scores
 from medpsy.errors import SpecError, nearest
 from medpsy.families.base import Block
 from medpsy.families.composite import Composite
+from medpsy.families.crossed import Crossed
+from medpsy.families.nested import Nested
 from medpsy.ops import Numpy
 from medpsy.posterior.draws import at, population, thinned
+from medpsy.posterior.nested_items import FIRST, OFFSETS, STEP, nested_information, nested_sums, placed
 from medpsy.result import Result
 
-#: Central differences of eighth order (Fornberg, 1988, doi:10.1090/S0025-5718-1988-0935077-0): offsets in
-#: steps, weights of the first and of the second derivative.
-OFFSETS = np.arange(-4, 5)
-FIRST = np.array([1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280])
+#: Weights of the second derivative, at the offsets of the first.
 SECOND = np.array([-1 / 560, 8 / 315, -1 / 5, 8 / 5, -205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560])
-#: Step in residual sds of a construct: small against the width of any item curve, large against rounding.
-STEP = 0.01
 
 
 def blocks_of(result: Result, construct: str, *, categorical: bool = True) -> list[Block]:
@@ -97,18 +96,18 @@ class ItemsAt:
         return len(self.sd)
 
     def independent(self, what: str) -> None:
-        """Refuse what needs answers that are independent given the construct.
+        """Refuse what needs answers that depend on the construct and its specific factors alone.
 
         Raises
         ------
         SpecError
-            The items share specific factors.
+            Items measure another construct, too.
         """
-        if shares_specific_factors(self.blocks[0], self.data):
+        name = self.blocks[0].construct.name
+        if isinstance(self.data.model.families[name], Crossed):
             raise SpecError(
-                f"the items of '{self.blocks[0].construct.name}' share specific factors: {what} does not add "
-                "up over them",
-                hint="Use the scores of the persons, which count every factor: fit.scores().",
+                f"items of '{name}' measure another construct, too: {what} depends on both",
+                hint="Use the scores of the persons, which count every construct: fit.scores().",
             )
 
     def log_prob(self, draw: int, theta: np.ndarray) -> list[np.ndarray]:
@@ -119,6 +118,29 @@ class ItemsAt:
             family = self.data.model.families[block.construct.name]
             tables += list(family.log_prob(inner, parameters, Numpy))
         return [table[:size] for table, size in zip(tables, self.categories, strict=True)]
+
+    def module_information(self, draw: int, theta: np.ndarray) -> np.ndarray:
+        """Information (node,) of all items together, per squared sd of the construct.
+
+        The sum over the items; where they share specific factors, these are integrated out.
+        """
+        block, parameters = self._parameters(draw)[0]
+        family = self.data.model.families[block.construct.name]
+        if not isinstance(family, Nested):
+            return np.asarray(self.information(draw, theta).sum(axis=0))
+        inner = self.centre[draw] + self.sd[draw] * theta
+        rng = np.random.default_rng(draw)
+        return nested_information(family, parameters, inner, rng) * self.sd[draw] ** 2
+
+    def sums(self, draw: int, theta: np.ndarray, places: Sequence[np.ndarray]) -> np.ndarray:
+        """Distribution (sum, node) of the sum of all items; ``places``: points of every category."""
+        block, parameters = self._parameters(draw)[0]
+        family = self.data.model.families[block.construct.name]
+        if isinstance(family, Nested):
+            inner = self.centre[draw] + self.sd[draw] * theta
+            return nested_sums(family, parameters, inner, list(places))
+        tables = zip(self.log_prob(draw, theta), places, strict=True)
+        return sum_scores([placed(np.exp(table), place) for table, place in tables])
 
     def information(self, draw: int, theta: np.ndarray) -> np.ndarray:
         """Fisher information (item, node) about the construct, per squared sd of the construct.
@@ -157,7 +179,7 @@ class ItemsAt:
 
 
 def shares_specific_factors(block: Block, data: ModelData) -> bool:
-    """Whether the answers of a block depend on one another given the construct (bifactor, testlet)."""
+    """Whether the answers of a block depend on more than their construct (bifactor, testlet, crossed)."""
     return isinstance(data.model.families[block.construct.name], Composite)
 
 

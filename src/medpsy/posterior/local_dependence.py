@@ -11,6 +11,7 @@ from medpsy.errors import SpecError, nearest
 from medpsy.families.base import Block
 from medpsy.posterior.item_fit import NODES, REACH, residuals
 from medpsy.posterior.items_at import ItemsAt
+from medpsy.posterior.pair_tables import cell_counts
 from medpsy.posterior.replicates import Replicates, check_alpha, in_groups, ppp
 from medpsy.result import Result
 
@@ -145,7 +146,7 @@ class _Tables:
 
 @in_groups
 def pair_table(result: Result, item_1: str, item_2: str, *, draws: int = 200) -> pd.DataFrame:
-    """Two-way table of the answers to two items of one construct, observed and expected.
+    """Two-way table of the answers to two items, observed and expected.
 
     Parameters
     ----------
@@ -163,20 +164,29 @@ def pair_table(result: Result, item_1: str, item_2: str, *, draws: int = 200) ->
     Raises
     ------
     SpecError
-        An item that the model does not have or that has no categories, items of different constructs, the
-        same item twice, an impossible number of draws.
+        An item that the model does not have or that has no categories, the same item twice, an impossible
+        number of draws.
+
+    Notes
+    -----
+    Within one construct the expectation is an integral over it; across constructs a mean over at least 1,000
+    persons drawn from the model at every draw.
     """
     made = Replicates(result, draws)
-    block = _shared_block(made, item_1, item_2)
-    tables = _Tables(made, block)
-    expected = np.mean([tables.expected(s) for s in range(len(made))], axis=0)
-    observed = tables.counts(block.values)
+    first, second = _blocks(made, item_1, item_2)
+    if first is second:
+        tables = _Tables(made, first)
+        expected = np.mean([tables.expected(s) for s in range(len(made))], axis=0)
+        observed, starts, items = tables.counts(first.values), tables.starts, first.construct.items
+    else:
+        held = cell_counts(made)
+        expected, observed, starts, items = held.expected, held.observed, held.starts, held.items
     instrument = result.survey.instrument
     cells = []
     for item in (item_1, item_2):
-        j, module = block.construct.items.index(item), instrument.module_of(item)
+        j, module = items.index(item), instrument.module_of(item)
         places = asked_order(result.survey, [item])[0]
-        cells.append([(tables.starts[j] + k, *pair) for k, pair in zip(places, _asked(module), strict=True)])
+        cells.append([(starts[j] + k, *pair) for k, pair in zip(places, _asked(module), strict=True)])
     rows = []
     for a, code_1, label_1 in cells[0]:
         for b, code_2, label_2 in cells[1]:
@@ -191,17 +201,12 @@ def _asked(module: object) -> list[tuple[int, str]]:
     return list(zip(codes, labels or [""] * len(codes), strict=True))
 
 
-def _shared_block(made: Replicates, item_1: str, item_2: str) -> Block:
-    """The block of two items, or SpecError."""
+def _blocks(made: Replicates, item_1: str, item_2: str) -> tuple[Block, Block]:
+    """The blocks of two items, or SpecError."""
     home = {item: block for block in made.blocks for item in block.construct.items}
     for item in (item_1, item_2):
         if item not in home:
             raise SpecError(f"the model has no item '{item}' with categories", hint=nearest(item, home))
     if item_1 == item_2:
         raise SpecError(f"'{item_1}' is compared with itself", hint="Name two items.")
-    if home[item_1] is not home[item_2]:
-        raise SpecError(
-            f"'{item_1}' and '{item_2}' measure different constructs",
-            hint="Expected tables are for items of one construct; local_dependence() has Q3 for all pairs.",
-        )
-    return home[item_1]
+    return home[item_1], home[item_2]

@@ -12,6 +12,7 @@ import numpy as np
 
 from medpsy.dims import ANSWERS, CHAIN, DRAW, LOG_LIKELIHOOD, PERSON, POSTERIOR
 from medpsy.errors import DataError, FitError, SpecError
+from medpsy.posterior.left_clusters import CLUSTER, by_cluster
 from medpsy.result import Result
 
 if TYPE_CHECKING:
@@ -29,13 +30,17 @@ SMALL_DIFFERENCE = 4.0
 FEW_PERSONS = 100
 
 
+#: Levels at which a whole unit is left out, with nothing of its own given.
+WHOLE = (MARGINAL, CLUSTER)
+
+
 def level(result: Result) -> str:
-    """Return what one log-likelihood term is: ``"person"``, or ``"person, scores given"``."""
+    """Return what one log-likelihood term is: ``"person"``, ``"cluster"``, or either with something given."""
     return str(result.tree[LOG_LIKELIHOOD].attrs["level"])
 
 
 def loo(result: Result) -> ELPDData:
-    """Return the expected log predictive density of a person left out.
+    """Return the expected log predictive density of a person left out, in a model with clusters of a cluster.
 
     Importance sampling with Pareto-smoothed weights. With the scores integrated out this is the density
     of all answers of a person whom the model has not seen; persons without any answer contribute 0 and
@@ -63,6 +68,7 @@ def loo(result: Result) -> ELPDData:
     import xarray as xr
     from arviz_stats import loo as psis_loo
 
+    result = by_cluster(result)
     terms = _terms(result)
     constant = _constant(terms)
     if not constant.any():
@@ -221,7 +227,14 @@ def _with_matched(found: ELPDData, result: Result) -> ELPDData:
 
 
 def _same_level(results: Mapping[str, Result]) -> None:
-    levels = {name: level(result) for name, result in results.items()}
+    levels = {name: _left_out(result) for name, result in results.items()}
+    if set(levels.values()) == {CLUSTER}:
+        return
+    if CLUSTER in levels.values():
+        raise SpecError(
+            "of some models a person is left out, of others a cluster",
+            hint="Compare models with the same clusters; sds near zero say that clusters matter little.",
+        )
     given = [name for name, one in levels.items() if one != MARGINAL]
     cure = "Fit every model with engine='quadrature' or engine='gaussian', which integrate the scores out."
     if given and len(given) < len(levels):
@@ -279,10 +292,18 @@ def _answered(result: Result) -> dict[str, tuple[str, np.ndarray]]:
         for j, item in enumerate(block.construct.items):
             out[item] = (kind, block.values[order, j])
     for node, name in enumerate(data.layout.nodes):
-        if not data.layout.latent[node]:
-            kind = "categorical" if data.layout.families[node] == "bernoulli" else "a number"
-            out[name] = (kind, data.observed[order, node])
+        if data.layout.families[node] != "latent":
+            family = data.layout.observed[node]
+            assert family is not None
+            out[name] = (family.kind, data.observed[order, node])
     return out
+
+
+def _left_out(result: Result) -> str:
+    """What leaving one out is about."""
+    found = level(result)
+    clustered = result.data.layout.levels is not None and "scores given" not in found
+    return CLUSTER if clustered else found
 
 
 def _order(result: Result) -> np.ndarray:
@@ -291,7 +312,9 @@ def _order(result: Result) -> np.ndarray:
 
 def _in_order(found: ELPDData, result: Result) -> ELPDData:
     """Pointwise values with the persons sorted by name, as every model of a comparison has them."""
-    order = _order(result)
+    order, levels = _order(result), result.data.layout.levels
+    if _left_out(result) == CLUSTER and levels is not None:
+        order = np.argsort(levels.labels, kind="stable")
     return replace(
         found, elpd_i=found.elpd_i.isel({PERSON: order}), pareto_k=found.pareto_k.isel({PERSON: order})
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medpsy.families.crossed import Crossed
 from medpsy.posterior.by_group import views
 from medpsy.posterior.items_at import shares_specific_factors
 from medpsy.result import Result
@@ -30,8 +31,8 @@ def measured(
 ) -> Iterator[tuple[str, str, Result]]:
     """Every construct of a measurement model: (name, title, result); once per group where there are groups.
 
-    ``categorical`` leaves out constructs whose items are numbers, ``independent`` those whose items share
-    specific factors. The title names the group, too.
+    ``categorical`` leaves out constructs whose items are numbers, ``independent`` those whose items measure
+    another construct, too. The title names the group, too.
     """
     if not is_measurement(result):
         return
@@ -41,6 +42,6 @@ def measured(
             blocks = [block for block in one.data.blocks if block.construct.name == name]
             if categorical and not all(block.n_categories for block in blocks):
                 continue
-            if independent and shares_specific_factors(blocks[0], one.data):
+            if independent and isinstance(one.data.model.families[name], Crossed):
                 continue
             yield name, f"{name} ({level})" if level else name, one

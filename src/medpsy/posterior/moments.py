@@ -165,12 +165,17 @@ def check(result: Result) -> None:
             f"RMSEA, CFI and their kin are about covariance matrices of numbers: {verdict.reason}",
             hint=INSTEAD,
         )
+    if part.layout.levels is not None:
+        raise SpecError(
+            f"persons of the same {part.layout.levels.by} are alike: one covariance matrix does not describe them",
+            hint="Compare models with the same clusters by leaving clusters out: fit.compare(other).",
+        )
     if level(result) != MARGINAL:
         raise SpecError(
             "the scores of the persons were sampled, so that this fit has no likelihood of covariances",
             hint="Fit with engine='auto', which integrates the scores out.",
         )
-    if part.cells is not None or part.layout.moderated.size:
+    if part.cells is not None or part.layout.moderated.size or part.layout.products.size:
         raise SpecError(
             "the paths of constructs change with a variable: the persons share no covariance matrix",
             hint="Compare with the model without these products: fit.compare(other).",
@@ -195,7 +200,7 @@ def sample(data: ModelData, group: str = "") -> Sample:
     """
     somebody = _somebody(data)
     y, design = values(data)[somebody], data.design[somebody]
-    explained = [n for n, held in zip(data.layout.nodes, data.layout.latent, strict=True) if not held]
+    explained = [data.layout.nodes[i] for i in data.layout.measured]
     names = (*(item for block in data.blocks for item in block.construct.items), *explained)
     design = design[:, _independent(design)]
     where = f" in group '{group}'" if group else ""

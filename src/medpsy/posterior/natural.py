@@ -37,6 +37,7 @@ def natural(
     low: Value | None = None,
     high: Value | None = None,
     mediators_at: Mapping[str, float] | None = None,
+    at: Mapping[str, Value] | None = None,
     exposure: str | None = None,
     outcome: str | None = None,
     interval: float = 0.95,
@@ -52,7 +53,10 @@ def natural(
         Values of the exposure that are compared: for a number its mean and one unit more unless given, for a
         category its first and last level, for a construct 0 and 1 (residual sd).
     mediators_at : mapping of str to float, optional
-        Value of every mediator for the controlled direct effect; their means (constructs: 0) unless given.
+        Value of every mediator for the controlled direct effect; their means (constructs and binary ones: 0)
+        unless given.
+    at : mapping of str to float or str, optional
+        Covariates and moderators that everybody is given this value of, instead of averaging over them.
     exposure, outcome : str, optional
         Those of the mediation unless given.
     interval : float
@@ -64,27 +68,76 @@ def natural(
     -------
     DataFrame
         effect, mean, median, sd, lower, upper, p_direction: differences of expected outcomes in the outcome's
-        own units, of probabilities where it is binary. ``attrs``: low, high, scale.
+        own units, of probabilities where it is binary, of expected counts where it is a count.
+        ``attrs``: low, high, scale.
 
     Raises
     ------
     SpecError
         No mediation, an unknown value, a mediator that is none.
     """
+    _refuse_levels(result)
     check_interval(interval)
+    means, about = expected_outcomes(
+        result, low=low, high=high, mediators_at=mediators_at, at=at, exposure=exposure, outcome=outcome,
+        draws=draws, seed=seed,
+    )  # fmt: skip
+    found = {
+        "natural direct": means["10"] - means["00"], "natural indirect": means["11"] - means["10"],
+        "total": means["11"] - means["00"], "controlled direct": means["1m"] - means["0m"],
+    }  # fmt: skip
+    frame = pd.DataFrame([{"effect": name} | numbers(made, interval, "eti") for name, made in found.items()])
+    frame.attrs |= about | {"interval": float(interval)}
+    return frame
+
+
+def _refuse_levels(result: Result) -> None:
+    clusters = result.model.spec.clusters
+    if clusters is not None and (clusters.between or clusters.random):
+        raise SpecError(
+            "paths differ between clusters or between levels: no single intervention is natural to all",
+            hint="The averages over clusters, within and between them, stand in effects().",
+        )
+
+
+def expected_outcomes(
+    result: Result,
+    *,
+    low: Value | None = None,
+    high: Value | None = None,
+    mediators_at: Mapping[str, float] | None = None,
+    at: Mapping[str, Value] | None = None,
+    exposure: str | None = None,
+    outcome: str | None = None,
+    draws: int = 500,
+    seed: int = 0,
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Expected outcomes (draw,) in every world, parameters as in :func:`natural`.
+
+    Returns
+    -------
+    means : dict
+        ``"10"`` is E Y(x1, M(x0)), ``"1m"`` E Y(x1, m), and so on.
+    about : dict
+        exposure, outcome, low, high, scale, mediators_at.
+    """
     worlds = _Worlds(result, draws, seed)
+    for name, value in (at or {}).items():
+        if name in worlds.layout.nodes:
+            raise SpecError(
+                f"'{name}' is explained by the model and cannot be set", hint="Set covariates only."
+            )
+        worlds.given |= worlds.set(name, value)
     x, y = worlds.ends(exposure, outcome)
     values = worlds.exposure_values(x, low, high)
     between = worlds.between(x, y)
     held = worlds.mediator_values(between, mediators_at)
-    found = worlds.effects(x, y, between, values, held)
-    frame = pd.DataFrame([{"effect": name} | numbers(made, interval, "eti") for name, made in found.items()])
-    binary = worlds.layout.families[worlds.layout.nodes.index(y)] == "bernoulli"
-    frame.attrs |= {
-        "low": values[0], "high": values[1], "scale": "probability" if binary else "difference",
-        "interval": float(interval), "mediators_at": dict(held),
+    family = worlds.layout.observed[worlds.layout.nodes.index(y)]
+    about = {
+        "exposure": x, "outcome": y, "low": values[0], "high": values[1], "mediators_at": dict(held),
+        "scale": "difference" if family is None else family.scale,
     }  # fmt: skip
-    return frame
+    return worlds.means(x, y, between, values, held), about
 
 
 class _Worlds:
@@ -124,7 +177,7 @@ class _Worlds:
     def exposure_values(self, x: str, low: Value | None, high: Value | None) -> tuple[Value, Value]:
         levels = self.along.levels(x)
         if x in self.layout.nodes:
-            latent = self.layout.latent[self.layout.nodes.index(x)]
+            latent = self.layout.families[self.layout.nodes.index(x)] == "latent"
             middle: Value = 0.0 if latent else float(self.layout.centre[self.layout.nodes.index(x)])
         else:
             numbers = self.along.numbers(x)
@@ -151,21 +204,22 @@ class _Worlds:
             if name not in between:
                 raise SpecError(f"'{name}' is no mediator here", hint=f"Mediators: {', '.join(between)}.")
         centre = dict(zip(self.layout.nodes, self.layout.centre, strict=True))
+        for i, family in enumerate(self.layout.observed):
+            if family is not None and not family.standardised and family.scale != "probability":
+                centre[self.layout.nodes[i]] = float(np.nanmean(self.data.observed[:, i]))
         return {name: float((given or {}).get(name, centre[name])) for name in between}
 
-    def effects(
+    def means(
         self, x: str, y: str, between: tuple[str, ...], values: tuple[Value, Value], held: Mapping[str, float]
     ) -> dict[str, np.ndarray]:
-        """Every effect, draw by draw."""
+        """Expected outcomes in every world, draw by draw."""
         n = self.data.n_person
-        out: dict[str, list[float]] = {
-            "natural direct": [], "natural indirect": [], "total": [], "controlled direct": []
-        }  # fmt: skip
+        out: dict[str, list[float]] = {"00": [], "10": [], "11": [], "0m": [], "1m": []}
         fixed = {name: self._inner(name, value) for name, value in held.items()}
         for draw in range(self.size):
             weight = self.rng.dirichlet(np.ones(n))
-            noise = self.rng.standard_normal((n, len(self.layout.nodes))) @ self.spread[draw].T
-            zero, one = (self._set(x, value) for value in values)
+            noise = self._noise(draw)
+            zero, one = (self.set(x, value) for value in values)
             m0 = self._run(draw, zero, noise, {})
             m1 = self._run(draw, one, noise, {})
             under = [{name: m[name] for name in between} for m in (m0, m1)]
@@ -176,12 +230,23 @@ class _Worlds:
                 weight @ self._expected(draw, self._run(draw, world, noise, flat), y, noise)
                 for world in (zero, one)
             ]
-            for name, value in zip(out, (e10 - e00, e11 - e10, e11 - e00, cde[1] - cde[0]), strict=True):
+            for name, value in zip(out, (e00, e10, e11, *cde), strict=True):
                 out[name].append(float(value))
         return {name: np.array(made) for name, made in out.items()}
 
-    def _set(self, x: str, value: Value) -> dict[str, np.ndarray]:
-        """The factors of the exposure under an intervention, internal scale."""
+    def _noise(self, draw: int) -> np.ndarray:
+        """What chance adds to every node (person, node): residuals, or uniform numbers for the quantiles."""
+        shape = (self.data.n_person, len(self.layout.nodes))
+        noise = self.rng.standard_normal(shape) @ self.spread[draw].T
+        apart = np.array([one is not None and not one.normal for one in self.layout.observed])
+        noise[:, apart] = self.rng.random((shape[0], int(apart.sum())))
+        return noise
+
+    def _own(self, draw: int, node: int) -> dict[str, np.ndarray]:
+        return {name: value[draw] for name, value in self.layout.own(node, self.values).items()}
+
+    def set(self, x: str, value: Value) -> dict[str, np.ndarray]:
+        """The factors of a variable under an intervention, internal scale."""
         n = self.data.n_person
         if x in self.layout.nodes:
             return {x: np.full(n, self._inner(x, float(value)))}
@@ -202,9 +267,11 @@ class _Worlds:
             if name in held:
                 value[name] = held[name]
             elif name not in world:
-                value[name] = self._linear(draw, value, node)
-                if self.layout.families[node] != "bernoulli":
-                    value[name] = value[name] + noise[:, node]
+                linear, family = self._linear(draw, value, node), self.layout.observed[node]
+                if family is None or family.normal:
+                    value[name] = linear + noise[:, node]
+                else:
+                    value[name] = family.quantile(noise[:, node], linear, self._own(draw, node))
         return value
 
     def _linear(self, draw: int, value: Mapping[str, np.ndarray], node: int) -> np.ndarray:
@@ -216,19 +283,19 @@ class _Worlds:
         return total
 
     def _expected(self, draw: int, value: Mapping[str, np.ndarray], y: str, noise: np.ndarray) -> np.ndarray:
-        """Expected outcome of every person in its own units: the mean, or a probability."""
+        """Expected outcome of every person in its own units: a mean, a probability, a count."""
         node = self.layout.nodes.index(y)
-        linear = self._linear(draw, value, node)
-        if self.layout.families[node] == "bernoulli":
-            return 1.0 / (1.0 + np.exp(-linear))
-        return self.layout.centre[node] + self.layout.unit[node] * linear
+        expected, family = self._linear(draw, value, node), self.layout.observed[node]
+        if family is not None:
+            expected = family.mean(expected, self._own(draw, node))
+        return self.layout.centre[node] + self.layout.unit[node] * expected
 
     def _offsets(self) -> list[float]:
         """Means that product columns were centred with, internal scale."""
         observed = {
             name: self.data.observed[:, i]
             for i, name in enumerate(self.layout.nodes)
-            if not self.layout.latent[i]
+            if self.layout.families[i] != "latent"
         }
         known = self.given | observed
         out = []

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import permutations
 
 import numpy as np
 import pandas as pd
 
 from medpsy.dims import POSTERIOR
+from medpsy.errors import SpecError
 from medpsy.model import ComposedModel
 from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.pathways import Pathways
+from medpsy.posterior.stability import simple_variables
+from medpsy.posterior.within import Within
 from medpsy.result import Result
 from medpsy.spec.model_spec import Design
 
@@ -61,6 +66,41 @@ def orders(result: Result, *, interval: float = 0.95) -> pd.DataFrame | None:
     columns = ["order", "exposure", "mediator", "outcome", "indirect_mean", "lower", "upper", "hypothesised"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(["indirect_mean", "lower", "upper"], float))
+
+
+def orders_within(
+    result: Result, *, at: Mapping[str, object] | None = None, interval: float = 0.95
+) -> pd.DataFrame | None:
+    """Indirect effects in all six orders of a moderated simple mediation, setting by setting.
+
+    At one setting of the moderators the three variables have correlations, and those can be read in any
+    order.
+
+    Returns
+    -------
+    DataFrame or None
+        Columns order, one per moderator, indirect_mean, lower, upper, hypothesised. None for other models.
+    """
+    check_interval(interval)
+    design = result.model.spec.design
+    if design is None or not design.moderation:
+        return None
+    try:
+        x, m, y = names = simple_variables(result)
+    except SpecError:
+        return None
+    along = Pathways(result)
+    within = Within(along)
+    rows = []
+    for setting in along.settings(along.moderators(along.ways(x, y)), at):
+        r = within.correlations(x, [m, y], setting)
+        for i, j, k in permutations(range(3)):
+            draws = indirect(r[..., i, j], r[..., j, k], r[..., i, k])
+            lower, upper = bounds(draws, interval)
+            row = {"order": f"{names[i]} -> {names[j]} -> {names[k]}", **setting}
+            row |= {"indirect_mean": float(draws.mean()), "lower": float(lower), "upper": float(upper)}
+            rows.append(row | {"hypothesised": (i, j, k) == (0, 1, 2)})
+    return pd.DataFrame(rows)
 
 
 def indirect(r_xm: np.ndarray, r_my: np.ndarray, r_xy: np.ndarray) -> np.ndarray:
@@ -172,13 +212,14 @@ def _occasion(design: Design) -> str:
 
 
 def _equivalence(model: ComposedModel, design: Design) -> list[str]:
-    """Which other orders have the same likelihood: residuals of binary outcomes rule it out."""
+    """Which other orders have the same likelihood: residuals that are not normal rule it out."""
     several = design.kind != "simple" or design.other_exposures or design.other_outcomes
     if several or design.moderation:
         return []
     x, m, y = design.exposure, design.mediators[0], design.outcome
-    families = dict(zip(model.sketch.nodes, model.sketch.families, strict=True))
-    free = [name in families and families[name] != "bernoulli" for name in (x, m, y)]
+    sketch = model.sketch
+    normal = dict(zip(sketch.nodes, sketch.normal | sketch.latent, strict=True))
+    free = [bool(normal.get(name, False)) for name in (x, m, y)]
     if all(free):
         return [
             f"All six orders of {x}, {m} and {y} have exactly the same likelihood: these answers cannot tell "

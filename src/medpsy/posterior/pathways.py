@@ -94,7 +94,16 @@ class Pathways:
         front: list[tuple[str, ...]] = [(start,)]
         while front:
             yield from (Way(way) for way in front if way[-1] == outcome and len(way) > 1)
-            front = [(*way, node) for way in front for node in self._children(way[-1])]
+            steps = ((way, node) for way in front for node in self._children(way[-1]))
+            front = [(*way, node) for way, node in steps if node == outcome or node not in self._beside]
+
+    @cached_property
+    def _beside(self) -> frozenset[str]:
+        """Moderators of the design: what they share with the exposure is no effect that runs through them."""
+        design = self.result.model.spec.design
+        if design is None:
+            return frozenset()
+        return frozenset(design.moderators) - {*design.exposures, *design.mediators, *design.outcomes}
 
     def _children(self, name: str) -> list[str]:
         found = {c.target for c, t in zip(self.layout.coefficients, self._terms, strict=True) if t == (name,)}
@@ -116,6 +125,24 @@ class Pathways:
         pairs = zip(self.layout.coefficients, self._terms, strict=True)
         return [terms for c, terms in pairs if c.target == place]
 
+    def refuse_curved(self, ways: Sequence[Way]) -> None:
+        """Refuse chains whose slopes do not multiply to an effect.
+
+        Raises
+        ------
+        SpecError
+            A station between the ends is binary or a count.
+        """
+        for way in ways:
+            for name in way.stations[1:-1]:
+                family = self.layout.observed[self.layout.nodes.index(name)]
+                if family is not None and not family.linear:
+                    raise SpecError(
+                        f"'{name}' is {family.what}: the product of paths along '{way.text}' is "
+                        "no indirect effect",
+                        hint="natural_effects() gives the natural indirect effect, by simulation under do().",
+                    )
+
     # Slopes and effects
 
     def slope(self, source: str, target: str, at: Mapping[str, float]) -> np.ndarray:
@@ -135,7 +162,7 @@ class Pathways:
     def predicted(self, target: str, at: Mapping[str, float]) -> np.ndarray:
         """Expected value (draw,) of a variable at ``at`` (value by factor), all other factors at their means.
 
-        Raw units; of a binary variable the logit.
+        Raw units; of a binary or counted variable the logit or log.
         """
         node = self.layout.nodes.index(target)
         eq = self.result.model.structure.equations(self.values, self.layout, Numpy)
@@ -145,7 +172,7 @@ class Pathways:
         for i, (c, terms) in enumerate(zip(self.layout.coefficients, self._terms, strict=True)):
             if c.target == node:
                 mean = self.layout.columns[c.source - 1].centre if c.from_column else 0.0
-                if not c.from_column and c.by is None:
+                if not c.from_column and c.by is None and not c.times:
                     mean = centre[terms[0]]
                 value = np.prod([at.get(t, centre[t]) for t in terms])
                 total = total + self.coefficients[:, i] * (value - mean)
@@ -156,13 +183,15 @@ class Pathways:
 
         A category counts 1. Sds are those that the model implies, interactions left out.
         """
-        return self._sd(source) / self._sd(target)
+        return self.sd(source) / self.sd(target)
 
-    def _sd(self, name: str) -> np.ndarray:
+    def sd(self, name: str) -> np.ndarray:
+        """Sd (draw,) of a variable that the model implies, raw units."""
         if name in self.layout.nodes:
             i = self.layout.nodes.index(name)
             eq = self.result.model.structure.equations(self.values, self.layout, Numpy)
-            return total_sd(*system(eq, self.layout, Numpy), self.layout)[..., i] * self.layout.unit[i]
+            sd = total_sd(*system(eq, self.layout, Numpy), self.layout, self.values)
+            return sd[..., i] * self.layout.unit[i]
         column = next(c for c in self.layout.columns if c.name == name)
         return np.full(len(self.coefficients), column.unit)
 
@@ -222,7 +251,7 @@ class Pathways:
             return values[~np.isnan(values)]
         from scipy.stats import norm
 
-        return float(self._sd(name).mean()) * norm.ppf(np.linspace(0.005, 0.995, 199))
+        return float(self.sd(name).mean()) * norm.ppf(np.linspace(0.005, 0.995, 199))
 
     def at(self, setting: Mapping[str, Value]) -> dict[str, float]:
         """A setting as the value of every factor: 0 and 1 for the levels of a category."""

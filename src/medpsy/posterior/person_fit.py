@@ -14,7 +14,7 @@ from medpsy.errors import FitError, SpecError, nearest
 from medpsy.families.base import Block
 from medpsy.families.composite import Composite
 from medpsy.ops import Numpy
-from medpsy.posterior.items_at import FIRST, OFFSETS, STEP
+from medpsy.posterior.nested_items import FIRST, OFFSETS, STEP
 from medpsy.posterior.person_modes import person_modes, posterior_means
 from medpsy.posterior.replicates import Replicates, check_alpha, in_groups
 from medpsy.result import Result

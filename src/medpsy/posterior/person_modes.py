@@ -8,10 +8,13 @@ from medpsy.bind import ModelData, local
 from medpsy.engines.base import gaussian_given, observed_patterns
 from medpsy.errors import FitError
 from medpsy.families.base import Block
+from medpsy.families.crossed import Crossed
+from medpsy.families.nested import Nested
 from medpsy.latent.base import system
 from medpsy.ops import Numpy
 from medpsy.posterior.by_group import views
-from medpsy.posterior.items_at import FIRST, OFFSETS, SECOND, STEP, shares_specific_factors
+from medpsy.posterior.items_at import SECOND
+from medpsy.posterior.nested_items import FIRST, OFFSETS, STEP, nested_log_likelihood
 from medpsy.result import Result
 
 #: Newton steps at most, the longest step in residual sds, and the step at which a person has arrived.
@@ -36,21 +39,22 @@ def person_modes(result: Result) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     FitError
-        The model has no constructs, a binary outcome (whose score has no closed regression) or items that
-        share specific factors, or the search failed.
+        The model has no constructs, an explained variable without normal residuals (which has no closed
+        regression) or items that measure several constructs, or the search failed.
     """
     data = result.data
     if not data.blocks:
         raise FitError(
             "this model has no constructs, so persons have no scores", hint="Use the observed values."
         )
-    if not set(data.layout.families) <= {"latent", "gaussian"}:
+    if data.layout.not_normal:
         raise FitError(
-            "there are no MAP scores beside a binary or counted outcome", hint="Use posterior means."
+            f"there are no MAP scores: {data.layout.not_normal}, which persons' scores explain",
+            hint="Use posterior means.",
         )
-    if any(shares_specific_factors(block, data) for block in data.blocks):
+    if any(isinstance(family, Crossed) for family in data.model.families.values()):
         raise FitError(
-            "there are no MAP scores of items that share specific factors", hint="Use posterior means."
+            "there are no MAP scores of items that measure several constructs", hint="Use posterior means."
         )
     if data.groups is not None:
         mode, error = np.empty((2, data.n_person, data.n_factor))
@@ -116,6 +120,11 @@ def _derivatives(
     family = data.model.families[block.construct.name]
     shifted = (theta + STEP * OFFSETS[:, None]).ravel()
     values = block.values[persons]
+    if isinstance(family, Nested):
+        repeated = np.tile(values, (len(OFFSETS), 1))
+        log = nested_log_likelihood(family, local(data, block, p), shifted, repeated)
+        terms = log.reshape(len(OFFSETS), -1)
+        return FIRST @ terms / STEP, SECOND @ terms / STEP**2
     if block.n_categories:
         table = family.log_prob(shifted, local(data, block, p), Numpy)
         table = table.reshape(*table.shape[:2], len(OFFSETS), -1)

@@ -63,6 +63,9 @@ def quantities(data: ModelData) -> list[Quantity]:
     layout, spec = data.layout, data.model.spec
     degrees = {c.label: 1.0 for c in layout.coefficients if c.label}
     degrees |= {c.label: 1.0 for c in spec.covariances if c.label}
+    degrees |= {i.label: 1.0 for i in (spec.linear.intercepts if spec.linear is not None else ()) if i.label}
+    leveled = _between(data)
+    degrees |= {quantity.name: quantity.degree for quantity in leveled}
     chains, over = _chains(data), definition_levels(data)
     out, repeated = [], set()
     for definition in spec.definitions:
@@ -72,19 +75,42 @@ def quantities(data: ModelData) -> list[Quantity]:
         if isinstance(expression.root, Name):
             repeated.add(expression.root.name)
         text = chains.get(definition.name, definition.expression)
-        degree = degree if degree > 0 else math.nan
+        degree = degree if degree > 0 and not _across(definition, leveled) else math.nan
         for k, level in enumerate(over[definition.name] or ("",)):
             name = level_name(definition.name, level)
             index = (k,) if level else ()
             out.append(Quantity(name, _at(text, level), "definition", definition.name, index, degree))
     levels = level_names(layout)
+    firsts: dict[str, str] = {}  # a label on several paths makes them equal: the first stands for all
     for i, c in enumerate(layout.coefficients):
-        if c.label and c.label not in repeated:
+        if c.label and c.label not in repeated and firsts.setdefault(c.label, c.path.key) == c.path.key:
             text = f"{layout.term(c)} -> {layout.nodes[c.target]}{_where(data, c)}"
             several = [name for name in levels[c.label] if name in layout.factors_of(c)]
             name = level_name(c.label, several[0]) if several else c.label
             out.append(Quantity(name, text, "path", "coefficient", (i,)))
+    out += [quantity for quantity in leveled if quantity.name not in repeated]
     return out + _correlations(data, everything=not layout.inner.size and not spec.definitions)
+
+
+def _between(data: ModelData) -> list[Quantity]:
+    """Labelled paths between clusters, and covariances of slopes that differ between them."""
+    clusters = data.model.spec.clusters
+    if clusters is None:
+        return []
+    out = [
+        Quantity(p.label, f"{p.source} -> {p.target}, means of {clusters.by}", "path", p.label)
+        for p in clusters.between
+        if p.label
+    ]
+    for name, (first, second) in clusters.covariances.items():
+        text = f"covariance of {first} and {second} over {clusters.by}"
+        out.append(Quantity(name, text, "correlation", name, degree=2.0))
+    return out
+
+
+def _across(definition: Definition, leveled: list[Quantity]) -> bool:
+    """Whether a difference is one of effects on two levels, which have no common standardised scale."""
+    return bool(leveled) and definition.name.startswith("contextual_")
 
 
 def _where(data: ModelData, c: Coefficient) -> str:
@@ -113,7 +139,7 @@ def correlation_cells(data: ModelData) -> list[tuple[str, str, str, tuple[int, i
     """Free correlations below the diagonal: left, right, variable of the posterior, cell."""
     out = []
     for parameter in data.parameters:
-        if parameter.event == "correlation":
+        if parameter.event == "correlation" and not parameter.name.startswith("cluster_"):
             names = parameter.coords[0]
             variable = parameter.name.replace("correlation_chol", "correlation")
             pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names))]
@@ -142,8 +168,15 @@ def _chains(data: ModelData) -> dict[str, str]:
     sources = {path.label: path for path in data.model.spec.paths if path.label and not path.by}
     known = {definition.name: definition for definition in data.model.spec.definitions}
     for name, definition in known.items():
+        leveled = _way_on_level(data, name)
+        if leveled:
+            out[name] = leveled
+            continue
         head, *_ = name.split("_")
-        labels = definition.expression.split("*")
+        # With random slopes covariances follow the product.
+        first, *rest = definition.expression.split(" + ")
+        averaged = rest and all("cov_" in term for term in rest)
+        labels = (first if averaged else definition.expression).split("*")
         if head in ("indirect", "direct") and all(label in sources for label in labels):
             way = [sources[label] for label in labels]
             out[name] = " -> ".join([way[0].source, *(path.target for path in way)])
@@ -153,6 +186,20 @@ def _chains(data: ModelData) -> dict[str, str]:
             if path is not None:
                 out[name] = f"{path.source} -> {path.target}"
     return out
+
+
+def _way_on_level(data: ModelData, name: str) -> str:
+    """The variables that an effect within or between clusters runs through."""
+    design, clusters = data.model.spec.design, data.model.spec.clusters
+    if design is None or clusters is None or design.kind not in ("1-1-1", "2-1-1"):
+        return ""
+    head, _, rest = name.partition("_")
+    level, _, through = rest.partition("_")
+    if head not in ("indirect", "direct", "total") or level not in ("within", "between"):
+        return ""
+    middle = [through] if through else list(design.mediators) if len(design.mediators) == 1 else []
+    way = [design.exposure, *(middle if head == "indirect" else []), design.outcome]
+    return f"{' -> '.join(way)}, {'deviations within' if level == 'within' else 'means of'} {clusters.by}"
 
 
 def _first_and_last(definition: Definition | None, sources: Mapping[str, Path]) -> Path | None:

@@ -9,6 +9,8 @@ from medpsy.classical.sum_scores import sum_scores
 from medpsy.errors import SpecError
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.items_at import ItemsAt, item_scores
+from medpsy.posterior.measurement import affordable
+from medpsy.posterior.nested_items import placed
 from medpsy.result import Result
 
 #: Draws that the table is averaged over; nodes and their reach in sds of the construct.
@@ -45,8 +47,8 @@ def score_table(
     Raises
     ------
     SpecError
-        An unknown construct, items that are numbers or share specific factors, only some items of a module,
-        modules with different codes, an impossible interval.
+        An unknown construct, items that are numbers or measure another construct, only some items of a
+        module, modules with different codes, an impossible interval.
 
     Notes
     -----
@@ -55,25 +57,20 @@ def score_table(
     A sum score says less than the answers: see the scores of the persons.
     """
     check_interval(interval)
-    items = ItemsAt(result, construct, DRAWS)
+    items = ItemsAt(result, construct, min(DRAWS, affordable(result)))
     items.independent("their sum")
     _whole(result, items.items, construct, short_form)
     codes = item_scores(result, items.items)
     theta = np.linspace(-REACH, REACH, NODES)
-    joint = np.stack(
-        [
-            sum_scores([_spaced(np.exp(t), c) for t, c in zip(items.log_prob(s, theta), codes, strict=True)])
-            * items.density(s, theta)
-            for s in range(len(items))
-        ]
-    )
+    places = [(code - code[0]).astype(int) for code in codes]
+    joint = np.stack([items.sums(s, theta, places) * items.density(s, theta) for s in range(len(items))])
     lowest = int(sum(code[0] for code in codes))
     given, incomplete = _observed(result, items.items)
     frame = _described(joint, theta, interval)
     frame.insert(0, "persons", np.bincount(given - lowest, minlength=len(frame)))
     frame.insert(0, "sum_score", lowest + np.arange(len(frame)))
     # Codes with gaps leave sums that nobody can have.
-    possible = sum_scores([_spaced(np.ones(len(code)), code) for code in codes]) > 0
+    possible = sum_scores([placed(np.ones(len(place)), place) for place in places]) > 0
     frame = frame[possible].reset_index(drop=True)
     frame.attrs |= {"construct": construct, "interval": float(interval), "incomplete": incomplete}
     return frame[list(COLUMNS)]
@@ -100,14 +97,6 @@ def _described(joint: np.ndarray, theta: np.ndarray, interval: float) -> pd.Data
             "upper": upper,
         }
     )
-
-
-def _spaced(prob: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Probability (point, ...) of 0, 1, ... points above the lowest code, which may skip some."""
-    places = (code - code[0]).astype(int)
-    out = np.zeros((places[-1] + 1, *prob.shape[1:]))
-    out[places] = prob
-    return out
 
 
 def _observed(result: Result, items: tuple[str, ...]) -> tuple[np.ndarray, int]:

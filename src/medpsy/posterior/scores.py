@@ -26,6 +26,7 @@ from medpsy.posterior.by_group import views
 from medpsy.posterior.draws import at, thinned
 from medpsy.posterior.further_scores import further_names, further_scores
 from medpsy.posterior.joint_scores import JointDraws
+from medpsy.posterior.product_scores import ProductDraws
 from medpsy.result import Result
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         mean, sd = drawn.mean(0), drawn.std(0, ddof=1)
     else:
         crossed = any(isinstance(family, Crossed) for family in data.model.families.values())
-        chain = JointDraws(data, rng) if crossed else _Chain(data, rng)
+        chain: JointDraws | ProductDraws | _Chain = JointDraws(data, rng) if crossed else _Chain(data, rng)
+        if data.layout.products.size:
+            chain = ProductDraws(data, rng)
         drawn = np.stack([chain.draw(at(p, s)) for s in range(len(next(iter(p.values()))))])
         mean, sd = chain.moments()
     names = [*(block.name for block in data.blocks), *further_names(data)]

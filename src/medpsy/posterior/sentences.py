@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from medpsy.dims import POSTERIOR
+from medpsy.errors import SpecError
 from medpsy.posterior.by_group import ALL, views
 from medpsy.posterior.conditional import said
 from medpsy.posterior.intervals import eti
+from medpsy.posterior.natural import natural
 from medpsy.posterior.quantities import Quantity, quantities
 from medpsy.result import Result
 
@@ -36,7 +38,8 @@ def sentences(table: pd.DataFrame, result: Result) -> list[str]:
     list of str
         One sentence per definition and correlation (per labelled path where nothing is defined), then one
         on the proportion mediated of a recognised mediation: its posterior median and interval, or why it
-        is not reported. Values are in raw units, the standardised mean is added where it differs.
+        is not reported. Conditional effects of a moderated mediation come first. Values
+        are in raw units, the standardised mean is added where it differs.
     """
     if result.data.groups is not None:
         return [
@@ -56,7 +59,35 @@ def sentences(table: pd.DataFrame, result: Result) -> list[str]:
     design = result.model.spec.design
     if design is not None and design.kind == "simple" and {"indirect", "total"} <= set(table["effect"]):
         out.append(proportion_mediated(result, 0.95 if mass is None else mass))
-    return out + said(result, 0.95 if mass is None else mass)
+    try:
+        conditional = said(result, 0.95 if mass is None else mass)
+    except SpecError:  # no product of slopes is an effect here
+        conditional = []
+    return natural_said(result, 0.95 if mass is None else mass) + conditional + out
+
+
+def natural_said(result: Result, interval: float = 0.95) -> list[str]:
+    """Natural indirect effects of a mediation with a mediator that is binary or a count; else nothing."""
+    design, layout = result.model.spec.design, result.data.layout
+    between = () if design is None else design.mediators
+    families = [layout.observed[layout.nodes.index(name)] for name in between if name in layout.nodes]
+    if design is None or all(family is None or family.linear for family in families):
+        return []
+    out = []
+    for x in design.exposures:
+        for y in design.outcomes:
+            found = natural(result, exposure=x, outcome=y, interval=interval, draws=300)
+            row = found.set_index("effect").loc["natural indirect"]
+            places = _places(row["lower"], row["upper"])
+            low, high = (
+                v if isinstance(v, str) else f"{v:.3g}" for v in (found.attrs["low"], found.attrs["high"])
+            )
+            out.append(
+                f"Changing {x} from {low} to {high}, the natural indirect effect on {y} through "
+                f"{', '.join(between)} is {_number(row['mean'], places)} "
+                f"({_interval(row['lower'], row['upper'], interval, places)})."
+            )
+    return out
 
 
 def proportion_mediated(result: Result, interval: float = 0.95) -> str:

@@ -14,16 +14,16 @@ doi:10.1037/1082-989X.12.1.23).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from medpsy.errors import SpecError
-from medpsy.latent.base import system
-from medpsy.ops import Numpy
 from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.pathways import Pathways
+from medpsy.posterior.within import Within
 from medpsy.result import Result
 
 
@@ -57,25 +57,32 @@ def lagged_paths(
 
 
 def stability_grid(
-    result: Result, stabilities: Sequence[float] = (0.3, 0.5, 0.7), *, interval: float = 0.95
+    result: Result,
+    stabilities: Sequence[float] = (0.3, 0.5, 0.7),
+    *,
+    at: Mapping[str, object] | None = None,
+    interval: float = 0.95,
 ) -> pd.DataFrame:
     """Lagged indirect effects that the posterior would stand for under assumed stabilities.
 
     Parameters
     ----------
     result : Result
-        Of a simple mediation without moderators whose variables are all numbers or constructs.
+        Of a simple mediation whose variables are all numbers or constructs.
     stabilities : sequence of float
         Tried for each of the three variables, in all combinations.
+    at : mapping, optional
+        Value or values by moderator, as in :func:`medpsy.posterior.conditional.conditional`.
     interval : float
 
     Returns
     -------
     DataFrame
-        stability_x, stability_m, stability_y; a, b, c (posterior means), indirect (mean of a*b), lower,
-        upper, p_direction of the indirect effect, possible (share of draws for which such a process exists;
-        the numbers are over those draws). ``attrs``: cross_sectional, the mean standardised indirect effect
-        of the fitted model.
+        One column per moderator; stability_x, stability_m, stability_y; here (mean standardised indirect
+        effect of the one occasion); a, b, c (posterior means), indirect (mean of a*b), lower, upper,
+        p_direction of the indirect effect, possible (share of draws for which such a process exists;
+        the numbers are over those draws). ``attrs``: cross_sectional, ``here`` of the first setting;
+        settings, their number.
 
     Raises
     ------
@@ -87,67 +94,74 @@ def stability_grid(
         raise SpecError(
             f"stabilities {tuple(stabilities)} are not all between 0 and 1", hint="Try (0.3, 0.5, 0.7)."
         )
-    r_xm, r_xy, r_my = _correlations(result)
-    rows = []
-    for s_x, s_m, s_y in product(stabilities, repeat=3):
-        a, b, c, possible = lagged_paths(r_xm, r_xy, r_my, s_x, s_m, s_y)
-        row: dict[str, float] = {"stability_x": s_x, "stability_m": s_m, "stability_y": s_y}
-        indirect = (a * b)[possible]
-        if indirect.size:
-            lower, upper = bounds(indirect, interval)
-            sign = max((indirect > 0).mean(), (indirect < 0).mean())
-            row |= {
-                "a": a[possible].mean(), "b": b[possible].mean(), "c": c[possible].mean(),
-                "indirect": indirect.mean(), "lower": float(lower), "upper": float(upper),
-                "p_direction": sign,
-            }  # fmt: skip
-        rows.append(row | {"possible": possible.mean()})
-    columns = ["stability_x", "stability_m", "stability_y", "a", "b", "c", "indirect", "lower", "upper",
-               "p_direction", "possible"]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=columns).astype(float)
-    here = r_xm * (r_my - r_xm * r_xy) / (1 - r_xm**2)
-    frame.attrs |= {"cross_sectional": float(here.mean()), "interval": float(interval)}
+    along = Pathways(result)
+    within, names = Within(along), simple_variables(result)
+    x, m, y = names
+    rows, here = [], []
+    for setting in along.settings(along.moderators(along.ways(x, y)), at):
+        r = within.correlations(x, [m, y], setting)
+        r_xm, r_xy, r_my = r[..., 0, 1], r[..., 0, 2], r[..., 1, 2]
+        here.append(float((r_xm * (r_my - r_xm * r_xy) / (1 - r_xm**2)).mean()))
+        for s in product(stabilities, repeat=3):
+            row: dict[str, object] = dict(setting)
+            row |= dict(zip(("stability_x", "stability_m", "stability_y"), s, strict=True))
+            rows.append(row | {"here": here[-1]} | _lagged(r_xm, r_xy, r_my, s, interval))
+    frame = pd.DataFrame(rows)
+    frame.attrs |= {"cross_sectional": here[0], "interval": float(interval), "settings": len(here)}
     return frame
 
 
-def _correlations(result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Model-implied correlations (draw,) of exposure, mediator and outcome, given the covariates."""
+def _lagged(
+    r_xm: np.ndarray, r_xy: np.ndarray, r_my: np.ndarray, s: tuple[float, ...], interval: float
+) -> dict[str, float]:
+    """Paths and indirect effect over the draws for which such a process exists."""
+    a, b, c, possible = lagged_paths(r_xm, r_xy, r_my, *s)
+    names = ("a", "b", "c", "indirect", "lower", "upper", "p_direction")
+    row = dict.fromkeys(names, float("nan"))
+    indirect = (a * b)[possible]
+    if indirect.size:
+        lower, upper = bounds(indirect, interval)
+        sign = max((indirect > 0).mean(), (indirect < 0).mean())
+        found = (
+            a[possible].mean(),
+            b[possible].mean(),
+            c[possible].mean(),
+            indirect.mean(),
+            lower,
+            upper,
+            sign,
+        )
+        row = dict(zip(names, map(float, found), strict=True))
+    return row | {"possible": float(possible.mean())}
+
+
+def simple_variables(result: Result) -> tuple[str, str, str]:
+    """Exposure, mediator and outcome.
+
+    Raises
+    ------
+    SpecError
+        Another design, or a variable that correlations do not describe.
+    """
     design = result.model.spec.design
-    if design is None or design.kind != "simple" or design.moderation or len(design.exposures) > 1:
+    several = design is not None and (design.other_exposures or design.other_outcomes)
+    if design is None or design.kind != "simple" or several:
         raise SpecError(
-            "the stability grid is for a simple mediation without moderators",
+            "the stability grid is for a simple mediation: one exposure, one mediator, one outcome",
             hint="It asks what three variables of one occasion would mean over time.",
         )
-    layout, structure = result.data.layout, result.model.structure
-    p = {k: v.reshape(-1, *v.shape[2:]) for k, v in result.values().items()}
-    mean, chol = system(structure.equations(p, layout, Numpy), layout, Numpy)
-    covariance = chol @ np.swapaxes(chol, -1, -2)
-    names = [design.exposure, design.mediators[0], design.outcome]
-    families = dict(zip(layout.nodes, layout.families, strict=True))
-    columns = [i + 1 for i, c in enumerate(layout.columns) if c.variable == design.exposure and not c.factors]
-    indicator = any("[" in layout.columns[i - 1].name for i in columns)
-    if indicator or "bernoulli" in (families.get(names[1]), families.get(names[2])):
+    x, m, y = design.exposure, design.mediators[0], design.outcome
+    if x in design.moderators:
         raise SpecError(
-            "the stability grid needs numbers or constructs", hint="A category or binary outcome has none."
+            f"the path from '{m}' to '{y}' changes with '{x}' itself",
+            hint="The stability grid is made of correlations, which such a model does not have.",
         )
-    nodes = [layout.nodes.index(name) for name in names if name in layout.nodes]
-    joint = covariance[..., nodes, :][..., :, nodes]
-    if columns:
-        joint = _with_exposure(joint, mean[..., nodes, :][..., columns[0]], layout.covariance, columns[0])
-    sd = np.sqrt(np.diagonal(joint, axis1=-2, axis2=-1))
-    r = joint / (sd[..., :, None] * sd[..., None, :])
-    return r[..., 0, 1], r[..., 0, 2], r[..., 1, 2]
-
-
-def _with_exposure(residual: np.ndarray, slope: np.ndarray, design: np.ndarray, column: int) -> np.ndarray:
-    """Covariance of an observed exposure and two nodes, given the other columns of the design."""
-    others = [i for i in range(1, len(design)) if i != column]
-    variance = design[column, column]
-    if others:
-        cross = design[column, others]
-        variance = variance - cross @ np.linalg.solve(design[np.ix_(others, others)], cross)
-    out = np.empty((*residual.shape[:-2], 3, 3))
-    out[..., 0, 0] = variance
-    out[..., 0, 1:] = out[..., 1:, 0] = slope * variance
-    out[..., 1:, 1:] = residual + variance * slope[..., :, None] * slope[..., None, :]
-    return out
+    layout = result.data.layout
+    normal = {n: one is None or one.normal for n, one in zip(layout.nodes, layout.observed, strict=True)}
+    category = x not in layout.nodes and any("[" in c.name for c in layout.columns if c.variable == x)
+    if category or not (normal[m] and normal[y]):
+        raise SpecError(
+            "the stability grid needs constructs, or numbers with normal residuals",
+            hint="It is made of correlations, which do not tell all of a category, a count or heavy tails.",
+        )
+    return x, m, y

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from medpsy.classical.describe import asked_order
 from medpsy.derive import definition_levels
 from medpsy.dims import POSTERIOR
 from medpsy.families.base import Block
+from medpsy.latent.base import Coefficient, Layout
 from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import group
 from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.linear_lines import ABOUT, linear_lines
 from medpsy.posterior.quantities import correlation_cells, level_name
 from medpsy.result import Result
 from medpsy.spec.parameters import ParameterRow
@@ -22,7 +25,8 @@ from medpsy.spec.parameters import ParameterRow
 SECTIONS = (
     "Paths", "Correlations", "Second order", "Covariates", "Defined", "Slopes", "Specific slopes", "Testlets",
     "Cross slopes",
-    "Loadings", "Category scores", "Thresholds", "Asymptotes", "Intercepts", "Residual SDs",
+    "Loadings", "Category scores", "Thresholds", "Asymptotes", "Covariances", "Means", "Intercepts",
+    "Variances", "Residual SDs",
 )  # fmt: skip
 COLUMNS = (
     "section", "lhs", "op", "rhs", "label", "mean", "sd", "lower", "upper", "prior", "r_hat", "ess_bulk",
@@ -147,7 +151,10 @@ def _lines(result: Result) -> Iterator[Line]:
     over = definition_levels(result.data)
     for row in result.model.table:
         head = row.target.partition(".")[0]
-        if head == "correlation":
+        if result.model.spec.linear is not None and head in ABOUT:
+            for lhs, rhs, label, prior, draws in linear_lines(result, row, values):
+                yield Line(row.section, lhs, row.op, rhs, label, prior, draws)
+        elif head == "correlation":
             yield from _correlations(result, row, values)
         elif head == "path":
             yield from _paths(result, row, values)
@@ -162,6 +169,8 @@ def _lines(result: Result) -> Iterator[Line]:
             i = result.data.layout.nodes.index(row.rhs)
             draws, prior = values["second_order_loading"][..., i], f"{_prior(row)} on the slope"
             yield Line(row.section, row.lhs, row.op, row.rhs, "standardised", prior, draws)
+        elif head in ("path_between", "cluster_sd", "cluster_correlation"):
+            yield from _clusters(result, row, values)
         elif head in ("group_mean", "group_sd"):
             at = [block.name for block in result.data.blocks].index(row.lhs)
             yield Line(row.section, row.lhs, row.op, row.rhs, "", _prior(row), values[head][..., at])
@@ -197,34 +206,62 @@ def _paths(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> 
         yield Line(row.section, row.lhs, row.op, source, row.label or "", prior, draws)
 
 
+def _clusters(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    """What concerns clusters: paths between them, sds over them, correlations of their effects."""
+    head, _, name = row.target.partition(".")
+    layout, prior = result.data.layout, _prior(row)
+    if head == "cluster_correlation":
+        for parameter in result.data.parameters:
+            if parameter.name.startswith("cluster_correlation_chol"):
+                draws = values[parameter.name.replace("correlation_chol", "correlation")]
+                names = parameter.coords[0]
+                for j, i in zip(*np.tril_indices(len(names), -1), strict=True):
+                    yield Line(row.section, names[i], "~~", names[j], "", prior, draws[..., j, i])
+        return
+    parameter = next(p for p in result.data.parameters if p.name == head)
+    at = parameter.coords[0].index(name)
+    if head == "cluster_sd":
+        draws = values["sd_over_clusters"][..., at]
+        unit = name not in layout.nodes or bool(layout.unit[layout.nodes.index(name)] != 1)
+    else:
+        units = [layout.unit[layout.nodes.index(node)] for node in (row.lhs, row.rhs)]
+        draws, unit = values[head][..., at] * units[0] / units[1], units != [1.0, 1.0]
+    yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior + " (z-scored)" * unit, draws)
+
+
 def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Line:
-    """Intercept or residual sd of an explained observed variable, in its own units."""
+    """A parameter of the family of an explained observed variable, in its own units."""
     layout = result.data.layout
     role, _, name = row.target.partition(".")
     node = layout.nodes.index(name)
     parameter = next(p for p in result.data.parameters if p.name == role)
-    draws = values[role][..., parameter.coords[0].index(name)] * layout.unit[node]
+    family = layout.observed[node]
+    assert family is not None
+    in_units = next(r.in_units for r in family.roles if r.name == role)
+    draws = values[role][..., parameter.coords[0].index(name)] * (layout.unit[node] if in_units else 1.0)
     prior = _prior(row)
-    if layout.families[node] == "gaussian":
+    if family.standardised and in_units:
         prior += " (z-scored)"
     if role == "intercept":
-        draws = draws + _centre(result, node)
+        draws = draws + layout.centre[node]
+        clusters = result.model.spec.clusters
+        means = clusters.between if clusters is not None else ()
+        for i, path in enumerate(means):
+            if path.target == name:
+                source = layout.nodes.index(path.source)
+                ratio = layout.unit[node] / layout.unit[source]
+                draws = draws - values["path_between"][..., i] * ratio * layout.centre[source]
         for i, c in enumerate(layout.coefficients):
-            if c.target == node:
-                at = layout.columns[c.source - 1].centre if c.from_column else _centre(result, c.source)
+            # Where cluster means have paths of their own, those of deviations move no intercept.
+            if c.target == node and not (means and not _upper(layout, c)):
+                at = layout.columns[c.source - 1].centre if c.from_column else layout.centre[c.source]
                 draws = draws - values["coefficient"][..., i] * at
     return Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
 
 
-def _centre(result: Result, node: int) -> float:
-    """What a number was centred at before it was divided by its unit; 0 for constructs and binary ones."""
-    if result.data.layout.families[node] != "gaussian":
-        return 0.0
-    name = result.data.layout.nodes[node]
-    values = result.survey.variables[name].astype(float)
-    if result.survey.variable(name).kind == "category":
-        values = np.where(values < 0, np.nan, values)
-    return float(np.nanmean(values))
+def _upper(layout: Layout, c: Coefficient) -> bool:
+    """Whether a coefficient is that of a covariate of clusters."""
+    return layout.levels is not None and c.from_column and c.source in layout.levels.upper
 
 
 def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
@@ -232,12 +269,12 @@ def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> I
     role, construct, item = (row.target + ".").split(".", 2)
     item = item.rstrip(".")
     block = next(b for b in result.data.blocks if b.name == construct)
-    parameter = next(p for p in result.data.parameters if p.name == f"{role}_{construct}")
-    j = parameter.coords[0].index(item) if item else 0
     shown = _shown(result, block, role)
     if shown is not None and f"{shown}_{construct}" in values:
         yield from _stand_ins(result, block, row, shown, values[f"{shown}_{construct}"])
         return
+    parameter = next(p for p in result.data.parameters if p.name == f"{role}_{construct}")
+    j = parameter.coords[0].index(item) if item else 0
     draws, prior = values[f"{role}_{construct}"][..., j], _prior(row)
     if block.n_categories == 0 and role in TO_RAW:
         draws = TO_RAW[role](draws, float(block.centre[j]), float(block.unit[j]))
@@ -248,7 +285,7 @@ def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> I
 def _shown(result: Result, block: Block, role: str) -> str | None:
     """Name of what stands in the table for a role; None for a role that is read itself."""
     family = result.model.families[block.name]
-    name: str | None = getattr(getattr(family, "family", family), "shown", {}).get(role)
+    name: str | None = getattr(family, "shown", {}).get(role)
     return name
 
 
@@ -257,9 +294,11 @@ def _stand_ins(
 ) -> Iterator[Line]:
     """What a row stands for: thresholds or scores of an item, an asymptote, steps that items share."""
     role, _, place = row.target.partition(".")
-    prior = f"{_prior(row)} on {'category probabilities' if role == 'category_prob' else role}"
-    family = result.model.families[block.name]
-    over = getattr(family, "family", family).reported[name]
+    prior = _prior(row)
+    if row.prior is not None:
+        prior += f" on {'category probabilities' if role == 'category_prob' else role}"
+    family: Any = result.model.families[block.name]
+    over = (getattr(family, "reported", None) or family.family.reported)[name]
     item = place.partition(".")[2] or block.construct.items[0]
     own = draws[..., block.construct.items.index(item), :] if len(over) == 2 else draws
     if over == ("item",):

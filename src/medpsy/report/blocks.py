@@ -18,6 +18,13 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The title of a part of a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Bullets:
     """A list of plain sentences."""
 
@@ -66,7 +73,7 @@ class Figure:
     svg: str
 
 
-Block = Text | Bullets | Code | Table | Figure
+Block = Heading | Text | Bullets | Code | Table | Figure
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from medpsy.report.figures import drawn, slug
 from medpsy.report.tables import table
 
 #: Tables that are drawn, or too long for a page; they are in the files and in Python.
-NOT_PRINTED = ("categories", "distribution", "n")
+NOT_PRINTED = ("categories", "distribution", "n", "discrimination", "eigenvalues")
 
 
 def blocks(found: Findings, *, leave_out: Sequence[str] = ()) -> list[Block]:

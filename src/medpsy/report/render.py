@@ -11,11 +11,18 @@ from typing import Any
 import jinja2
 
 from medpsy.report import format as numbers
-from medpsy.report.blocks import Block, Bullets, Code, Figure, Section, Table, Text
+from medpsy.report.blocks import Block, Bullets, Code, Figure, Heading, Section, Table, Text
 from medpsy.report.context import Context
 
 MARK = "NOT TO BE TRUSTED"
-_KINDS = {Text: "text", Bullets: "bullets", Code: "code", Table: "table", Figure: "figure"}
+_KINDS = {
+    Heading: "heading",
+    Text: "text",
+    Bullets: "bullets",
+    Code: "code",
+    Table: "table",
+    Figure: "figure",
+}
 
 
 @dataclass(frozen=True)

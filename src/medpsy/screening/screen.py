@@ -73,6 +73,18 @@ def screen(survey: Survey, rules: Mapping[str, Any] | Iterable[Rule] | None = No
         An unknown rule or an impossible setting.
     DataError
         A rule asks for something that the survey does not hold, or nobody is left.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> kept = mp.screen(mp.load_example("students"))
+    >>> kept.survey.n_person
+    771
+    >>> kept.table()[["rule", "unit", "before", "after"]]
+               rule     unit  before  after
+    0          read  persons     783    783
+    1  out_of_range  answers   21055  21031
+    2   max_missing  persons     783    771
     """
     chosen = _rules(rules)
     flagged = np.array([_flags(rule, survey) for rule in chosen], bool).reshape(len(chosen), survey.n_person)

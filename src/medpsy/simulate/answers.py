@@ -9,6 +9,8 @@ import numpy as np
 from medpsy.errors import DataError
 from medpsy.families.crossed import draw_answers
 from medpsy.model import ComposedModel
+from medpsy.observed.base import observed_family
+from medpsy.simulate.draw_clusters import draw_nodes
 from medpsy.simulate.truth import Equation, Truth
 from medpsy.survey.instrument import Instrument
 from medpsy.survey.survey import NO_ANSWER, Event, Survey
@@ -57,15 +59,23 @@ def simulate_persons(truth: Truth, *, n: int | None = None, seed: int | None = N
     who, score, *_ = _streams(truth, seed)
     variables = {name: spread.draw(n, who) for name, spread in truth.variables.items()}
     noise = score.standard_normal((n, len(truth.equations))) @ np.linalg.cholesky(truth.correlation).T
+    if truth.clusters is not None:
+        index = truth.clusters.members(n)
+        for name in truth.clusters.variables:
+            variables[name] = truth.variables[name].draw(truth.clusters.n, who)[index]
+        variables[truth.clusters.by] = index
+        return Persons(variables, draw_nodes(truth, truth.clusters, variables, noise, score))
     values: dict[str, np.ndarray] = {}
     nodes: dict[str, np.ndarray] = {}
     for equation, e in zip(truth.equations, noise.T, strict=True):
-        standard = equation.residual_sd * e + _explained(equation, truth, variables, values)
+        eta = np.zeros(n) + equation.shift + _explained(equation, truth, variables, values)
+        family = None if equation.family == "latent" else observed_family(equation.family)
+        if family is None or family.normal:
+            standard = eta + equation.residual_sd * e
+        else:
+            standard = family.quantile(score.random(n), eta, equation.own)
         values[equation.node] = standard
         nodes[equation.node] = equation.intercept + equation.scale * standard
-        if equation.family == "bernoulli":
-            odds = nodes[equation.node] + score.logistic(size=n)
-            nodes[equation.node] = (odds > 0).astype(float)
     return Persons(variables, nodes)
 
 
@@ -115,7 +125,9 @@ def simulate(
         drawn = draw_answers(family, construct.name, persons.nodes, truth.items[construct.name], answer)
         for item, column in zip(construct.items, drawn.T, strict=True):
             filled.item(item, column)
-    filled.take_away([item for construct in model.constructs for item in construct.items], missing, hole)
+    asked = [item for construct in model.constructs for item in construct.items]
+    asked += observed if model.spec.linear is not None else []
+    filled.take_away(asked, missing, hole)
     origin = f"model '{model.spec.name}', seed {truth.seed if seed is None else seed}"
     return Survey(
         instrument=_with_note(instrument, truth.note),

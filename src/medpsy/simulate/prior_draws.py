@@ -25,7 +25,8 @@ def draw_prior(
     dict of str to ndarray, shape (size, *shape of the parameter)
         A correlation matrix comes as its lower Cholesky factor.
     """
-    return {parameter.name: _draw(parameter, rng, size) for parameter in parameters}
+    out = {p.name: _draw(p, rng, size) for p in parameters if not p.copy_of}
+    return {p.name: out[p.copy_of or p.name] for p in parameters}
 
 
 def _draw(parameter: Parameter, rng: np.random.Generator, size: int) -> np.ndarray:

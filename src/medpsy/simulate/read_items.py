@@ -111,10 +111,10 @@ def read_roles(
             given[key] = per_item(table, key, replace(construct, items=(construct.items[0],)))
         elif role.per == "inner":
             what = f"{key} of '{construct.name}'"
-            given[key] = _row(table, key, what, table.values.get(key), max(sizes) - 1)
+            given[key] = row_of(table, key, what, table.values.get(key), max(sizes) - 1)
         elif role.per == "middle":
             found = zip(construct.items, _entries(table, key, construct, rows=True), sizes, strict=True)
-            rows = [_row(table, key, f"{key} of '{item}'", row, size) for item, row, size in found]
+            rows = [row_of(table, key, f"{key} of '{item}'", row, size) for item, row, size in found]
             given[key] = np.array([np.append(row, np.arange(len(row), max(sizes))) for row in rows])
     try:
         return dict(family.internal(given, np.array(sizes)))
@@ -122,7 +122,7 @@ def read_roles(
         raise table.fail(f"'{construct.name}': {error.message}", error.hint) from None
 
 
-def _row(table: TomlTable, key: str, what: str, value: Any, size: int) -> np.ndarray:
+def row_of(table: TomlTable, key: str, what: str, value: Any, size: int) -> np.ndarray:
     """A list of numbers."""
     if not isinstance(value, list) or len(value) != size:
         place = key if key in table.values else None

@@ -14,7 +14,7 @@
     [truth.correlations]
     "f1~~f2" = 0.3                                        # exogenous constructs
     [truth.observed.y]
-    mean = 50                                             # and sd; share for a binary variable
+    mean = 50                                             # and sd; what else its family has
     [truth.items.meaning]
     slope = 1.8                                           # or a list, or a table by item
     mean = [3.8, 3.9]                                     # as printed; or category_prob = [[...], ...]
@@ -29,19 +29,25 @@ import numpy as np
 
 from medpsy.errors import SpecError, nearest
 from medpsy.families.composite import Composite
+from medpsy.families.explained import Explained
 from medpsy.model import ComposedModel
-from medpsy.simulate.margins import blurred, combine, solve_threshold
-from medpsy.simulate.read_items import Scores, read_items, real
+from medpsy.observed.base import Solved
+from medpsy.simulate.clusters import read_clusters
+from medpsy.simulate.margins import blurred, combine
+from medpsy.simulate.read_explained import read_explained
+from medpsy.simulate.read_items import Scores, read_items
+from medpsy.simulate.read_linear import read_linear
 from medpsy.simulate.read_nested import read_nested
 from medpsy.simulate.read_paths import read_correlations, read_terms
-from medpsy.simulate.read_variables import check_variable, read_spread
+from medpsy.simulate.read_variables import check_variable, observed_numbers, read_spread
 from medpsy.simulate.spread import Spread
 from medpsy.simulate.truth import Equation, Term, Truth
 from medpsy.spec.toml_table import TomlTable
 from medpsy.spec.toml_text import TomlText
-from medpsy.survey.instrument import Instrument, Variable
+from medpsy.survey.instrument import Instrument
 
-_TOP = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items")
+_TOP = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items", "clusters")
+_LINEAR = ("n_person", "seed", "note", "variables", "paths", "variances", "covariances", "means")
 
 
 def read_truth(
@@ -84,12 +90,24 @@ def read_truth(
 
 
 def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth:
-    top.only(_TOP)
+    linear = model.spec.linear is not None
+    top.only(_LINEAR if linear else _TOP)
     if "n_person" not in top.values:
         raise top.fail("[truth] has no n_person", "Write n_person = 300, the number of persons.")
     n_person = top.whole("n_person", 1)
     variables = _variables(top.table("variables"), model, instrument, n_person)
     levels = {v.name: v.levels for v in instrument.variables if v.kind == "category"}
+    if linear:
+        equations, correlation = read_linear(top, model, variables, levels)
+        return Truth(
+            n_person=n_person,
+            seed=top.whole("seed", 0) if "seed" in top.values else 0,
+            note=_note(top.text("note") or model.spec.note, model.spec.name),
+            variables=variables,
+            equations=equations,
+            correlation=correlation,
+            items={},
+        )
     terms = read_terms(top.table("paths"), model, levels)
     correlation = read_correlations(top.table("correlations"), model)
     equations, scores = _solve(top, model, instrument, variables, terms, correlation)
@@ -103,8 +121,13 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
                 f"the items of '{construct.name}' have no truth", f"Write [truth.items.{construct.name}]."
             )
         family = model.families[construct.name]
-        own = (tables.table(construct.name), construct, family, instrument, scores[construct.name])
-        items[construct.name] = read_nested(*own) if isinstance(family, Composite) else read_items(*own)
+        own, score = tables.table(construct.name), scores[construct.name]
+        if isinstance(family, Explained):
+            items[construct.name] = read_explained(own, construct, family, instrument)
+        elif isinstance(family, Composite):
+            items[construct.name] = read_nested(own, construct, family, instrument, score)
+        else:
+            items[construct.name] = read_items(own, construct, family, instrument, score)
     return Truth(
         n_person=n_person,
         seed=top.whole("seed", 0) if "seed" in top.values else 0,
@@ -113,6 +136,7 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
         equations=equations,
         correlation=correlation,
         items=items,
+        clusters=read_clusters(top.table("clusters"), model),
     )
 
 
@@ -176,20 +200,22 @@ def _solve(
                 own[column] = own.get(column, 0.0) + term.coefficient * weight
             inner = inner + term.coefficient * normal.get(term.source, np.zeros(len(nodes)))
         points, mass = _shift(own, variables)
-        if families[node] == "bernoulli":
-            share = _share(observed.table(node), _declared(instrument, observed, node))
+        family = model.sketch.observed[nodes.index(node)]
+        solved, residual_sd = Solved({}), 0.0
+        if family is not None:
             spread = blurred(points, mass, float(np.sqrt(inner @ inner)))
-            equation = Equation(node, "bernoulli", terms[node], 0.0, -solve_threshold(1.0, share, *spread))
-        else:
+            solved = family.solve(observed_numbers(observed, node, family, instrument), *spread)
+        if family is None or any(role.name == "residual_sd" for role in family.roles):
             residual_sd = _residual_sd(top, node, inner, row)
             inner = inner + residual_sd * row
-            scale = (0.0, 1.0)
-            if families[node] == "gaussian":
-                scale = _mean_sd(observed.table(node), _declared(instrument, observed, node))
-            equation = Equation(node, families[node], terms[node], residual_sd, *scale)
             scores[node] = blurred(points, mass, 1.0)
         normal[node], outer[node] = inner, own
-        equations.append(equation)
+        equations.append(
+            Equation(
+                node, families[node], terms[node], residual_sd, solved.centre, solved.scale, solved.shift,
+                {"residual_sd": residual_sd, **solved.own},
+            )
+        )  # fmt: skip
     return tuple(equations), scores
 
 
@@ -216,37 +242,3 @@ def _residual_sd(top: TomlTable, node: str, inner: np.ndarray, row: np.ndarray) 
             "Make them smaller: every construct has variance 1 given the covariates.",
         )
     return float(-shared + np.sqrt(shared**2 + 1 - explained))
-
-
-def _declared(instrument: Instrument, table: TomlTable, name: str) -> Variable:
-    for variable in instrument.variables:
-        if variable.name == name:
-            return variable
-    raise table.fail(
-        f"'{name}' is no variable of the instrument", nearest(name, [v.name for v in instrument.variables])
-    )
-
-
-def _share(table: TomlTable, variable: Variable) -> float:
-    """Share of ones of a binary variable."""
-    table.only(("share",))
-    if variable.kind == "category" and len(variable.levels) != 2:
-        raise table.fail(
-            f"binary '{variable.name}' has {len(variable.levels)} levels", "It needs exactly two levels."
-        )
-    return table.number("share", 0, 1, open_ends=True) if "share" in table.values else 0.5
-
-
-def _mean_sd(table: TomlTable, variable: Variable) -> tuple[float, float]:
-    """Mean of an explained number, and its sd given the covariates."""
-    table.only(("mean", "sd"))
-    if variable.kind == "category":
-        raise table.fail(
-            f"'{variable.name}' is a category and cannot be drawn as a number",
-            "Give it the family 'bernoulli', or declare it as a number.",
-        )
-    mean = real(table, "mean") if "mean" in table.values else 0.0
-    sd = real(table, "sd") if "sd" in table.values else 1.0
-    if sd <= 0:
-        raise table.fail(f"sd of '{variable.name}' is {sd:g}, not positive", "Write sd = 1.", "sd")
-    return mean, sd

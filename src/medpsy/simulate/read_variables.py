@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from medpsy.errors import nearest
+from medpsy.observed.base import ObservedFamily
 from medpsy.simulate.read_items import real
 from medpsy.simulate.spread import Quota, Spread, cut_normal
 from medpsy.spec.toml_table import TomlTable
-from medpsy.survey.instrument import Variable
+from medpsy.survey.instrument import Instrument, Variable
 
 
 def read_spread(table: TomlTable, variable: Variable, n_person: int) -> Spread:
@@ -135,3 +136,45 @@ def check_variable(table: TomlTable, spread: Spread, name: str) -> None:
             "A constant cannot explain anything: give a second value a share.",
             name,
         )
+
+
+def observed_numbers(
+    observed: TomlTable, name: str, family: ObservedFamily, instrument: Instrument
+) -> dict[str, float]:
+    """Numbers of one explained observed variable from ``[truth.observed.NAME]``, defaults filled in.
+
+    Raises
+    ------
+    SpecError
+        A key that its family does not have, a number out of its range, a category with other than two levels.
+    """
+    table, variable = observed.table(name), _declared(instrument, observed, name)
+    table.only(tuple(family.truth))
+    if variable.kind == "category":
+        if family.kind != "categorical":
+            raise table.fail(
+                f"'{name}' is a category and cannot be drawn as {family.what}",
+                "Give it the family 'bernoulli', or declare it as a number.",
+            )
+        if len(variable.levels) != 2:
+            raise table.fail(
+                f"{family.what} '{name}' has {len(variable.levels)} levels", "It needs exactly two levels."
+            )
+    found = {}
+    for key, (default, low, high) in family.truth.items():
+        found[key] = real(table, key) if key in table.values else default
+        if not low < found[key] < high:
+            limits = "positive" if np.isinf(high) else f"between {low:g} and {high:g}"
+            raise table.fail(
+                f"{key} of '{name}' is {found[key]:g}, not {limits}", f"Write {key} = {default:g}.", key
+            )
+    return found
+
+
+def _declared(instrument: Instrument, table: TomlTable, name: str) -> Variable:
+    for variable in instrument.variables:
+        if variable.name == name:
+            return variable
+    raise table.fail(
+        f"'{name}' is no variable of the instrument", nearest(name, [v.name for v in instrument.variables])
+    )

@@ -97,7 +97,7 @@ def _nodes(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator) 
     equations = data.model.structure.equations(p, layout, Numpy)
     noise = rng.standard_normal((data.n_person, len(layout.nodes)))
     values = np.zeros_like(noise)
-    for node, family in enumerate(layout.families):
+    for node, family in enumerate(layout.observed):
         design = refreshed(layout, data.design, data.observed, values)
         expected = design @ equations.g[node] + values @ equations.b[node]
         if layout.at is None:
@@ -105,8 +105,13 @@ def _nodes(data: ModelData, p: dict[str, np.ndarray], rng: np.random.Generator) 
                 c = layout.coefficients[i]
                 if c.target == node:
                     expected = expected + p["path"][i] * design[:, c.by] * values[:, c.source]
-        if family == "bernoulli":
-            values[:, node] = expected + rng.logistic(size=data.n_person) > 0
+        for i in layout.products:
+            c = layout.coefficients[i]
+            if c.target == node:
+                factors = values[:, [c.source, *c.times]]
+                expected = expected + p["path"][i] * factors.prod(axis=1)
+        if family is not None and not family.normal:
+            values[:, node] = family.quantile(rng.random(data.n_person), expected, layout.own(node, p))
         else:
             values[:, node] = expected + equations.d[node] * (noise @ equations.z[node])
     return values

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from medpsy.simulate.clusters import TrueClusters
 from medpsy.simulate.spread import Spread
 
 
@@ -29,10 +31,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Equation:
-    """How one node comes about: intercept + scale * (terms + residual_sd * e), e ~ N(0, 1).
+    """How one node comes about: intercept + scale * (shift + terms + residual_sd * e), e ~ N(0, 1).
 
-    Constructs have intercept 0 and scale 1; a binary variable has its logit intercept, scale 1 and no
-    normal residual.
+    Constructs have intercept and shift 0 and scale 1. A variable whose family has no normal residuals is
+    intercept + scale * (a draw of the family at the linear predictor shift + terms, with its ``own``
+    parameters).
     """
 
     node: str
@@ -41,6 +44,8 @@ class Equation:
     residual_sd: float
     intercept: float = 0.0
     scale: float = 1.0
+    shift: float = 0.0
+    own: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ class Truth:
     items : dict of str to dict of str to ndarray
         By construct and role: the parameters of its family, in the order of the construct's items. Those of
         continuous items are in raw units.
+    clusters : TrueClusters, optional
+        What differs between clusters. Variances of 1 are then those within clusters.
     """
 
     n_person: int
@@ -79,6 +86,7 @@ class Truth:
     equations: tuple[Equation, ...]
     correlation: np.ndarray
     items: dict[str, dict[str, np.ndarray]]
+    clusters: TrueClusters | None = None
 
     @property
     def paths(self) -> dict[str, float]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from medpsy.errors import SpecError, nearest
+from medpsy.observed.base import observed_families
+from medpsy.spec.clusters import check_clusters, decomposed
 from medpsy.spec.definitions import check_definitions, check_labels, labels, require_plain
 from medpsy.spec.graph import covariates, order
+from medpsy.spec.linear import check_linear
 from medpsy.spec.model_spec import Design, ModelSpec
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
 from medpsy.spec.second_order import check_second_order
 from medpsy.spec.specific import check_cross, check_specific
 from medpsy.survey.instrument import Instrument
-
-#: What is known about the distribution of an observed variable that others explain.
-OBSERVED_FAMILIES = ("gaussian", "bernoulli")
 
 
 def check(spec: ModelSpec) -> None:
@@ -32,10 +32,13 @@ def check(spec: ModelSpec) -> None:
     check_specific(spec)
     check_cross(spec)
     check_second_order(spec)
+    check_clusters(spec)
     _check_observed(spec)
     order(spec)
     check_labels(spec)
-    _check_covariances(spec)
+    if spec.linear is None:
+        _check_covariances(spec)
+    check_linear(spec)
     check_definitions(spec.definitions, labels(spec))
     if spec.design is not None:
         _check_design(spec, spec.design)
@@ -71,9 +74,17 @@ def check_against(spec: ModelSpec, instrument: Instrument) -> None:
             subject=("groups", "by"),
             hint=nearest(spec.groups.by, variables),
         )
+    if spec.clusters is not None and spec.clusters.by not in variables:
+        raise ElementError(
+            f"the clusters are those of '{spec.clusters.by}', which is no variable of the instrument",
+            subject=("clusters", "by"),
+            hint=nearest(spec.clusters.by, variables),
+        )
     constructs = [construct.name for construct in spec.constructs]
+    linear = spec.linear is not None or spec.waves is not None
+    asked = set(instrument.items) if linear else set()
     for name, subject in _variables(spec):
-        if name not in variables:
+        if name not in variables and name not in asked:
             raise ElementError(
                 f"'{name}' is neither a construct of the model nor a variable of the instrument",
                 subject=subject,
@@ -124,7 +135,7 @@ def _check_constructs(spec: ModelSpec) -> None:
 def _check_observed(spec: ModelSpec) -> None:
     seen = {construct.name for construct in spec.constructs}
     items = {item for construct in spec.constructs for item in construct.items}
-    targets = {path.target for path in spec.paths}
+    targets = {path.target for path in spec.paths} | set(decomposed(spec))
     if spec.design is not None:
         targets |= {*spec.design.mediators, *spec.design.outcomes}
     for observed in spec.observed:
@@ -141,13 +152,13 @@ def _check_observed(spec: ModelSpec) -> None:
                 f"'{observed.name}' is defined twice", subject=subject, hint="Remove one of the two."
             )
         seen.add(observed.name)
-        if observed.family not in OBSERVED_FAMILIES:
+        if observed.family not in observed_families():
             raise ElementError(
                 f"observed variable '{observed.name}' has the unknown family '{observed.family}'",
                 subject=("family", observed.name),
-                hint=nearest(observed.family, OBSERVED_FAMILIES),
+                hint=nearest(observed.family, observed_families()),
             )
-        if observed.name not in targets:
+        if observed.name not in targets and spec.linear is None:
             raise ElementError(
                 f"nothing explains the observed variable '{observed.name}'",
                 subject=subject,
@@ -219,12 +230,16 @@ def _roles(design: Design) -> list[tuple[str, str]]:
 
 def _variables(spec: ModelSpec) -> list[tuple[str, tuple[str, ...]]]:
     """Return the names that must be columns of the data, each with the subject of an error about it."""
-    constructs = {construct.name for construct in spec.constructs}
+    constructs = {*(construct.name for construct in spec.constructs), *spec.latents}
     found: dict[str, tuple[str, ...]] = {}
     if spec.design is not None:
         found.update({name: ("role", role) for role, name in _roles(spec.design) if name not in constructs})
     for observed in spec.observed:
         found.setdefault(observed.name, ("observed", observed.name))
+    if spec.waves is not None:
+        columns = [c for one in spec.waves.series for wave in one.waves for c in wave]
+        more = [*columns, *spec.waves.covariates, *([spec.waves.exposure] if spec.waves.exposure else [])]
+        found.update({name: ("waves", "variables") for name in more})
     for name in covariates(spec):
         key = next(path.key for path in spec.paths if name in path.variables)
         found.setdefault(name, ("path", key))

@@ -32,11 +32,13 @@ def check_labels(spec: ModelSpec) -> None:
     seen: dict[str, str] = {}
     where = [(path.label, path.key, f"{path.target} ~ {path.term}") for path in spec.paths]
     where += [(c.label, f"{c.left}~~{c.right}", f"{c.left} ~~ {c.right}") for c in spec.covariances]
+    if spec.clusters is not None:
+        where += [(p.label, p.key, f"{p.target} ~ {p.source} between clusters") for p in spec.clusters.between]
     for label, key, text in where:
         if label is None:
             continue
         require_plain(label, "label", ("label", label, key))
-        if label in seen:
+        if label in seen and spec.linear is None:
             raise ElementError(
                 f"label '{label}' stands on '{seen[label]}' and on '{text}': equality of paths by a shared "
                 "label is not available",
@@ -50,7 +52,10 @@ def labels(spec: ModelSpec) -> tuple[str, ...]:
     """Return the labels of paths and covariances, in order; definitions are written over them."""
     of_paths = [path.label for path in spec.paths]
     of_covariances = [covariance.label for covariance in spec.covariances]
-    return tuple(label for label in of_paths + of_covariances if label is not None)
+    of_clusters: list[str | None] = []
+    if spec.clusters is not None:
+        of_clusters += [path.label for path in spec.clusters.between] + [*spec.clusters.covariances]
+    return tuple(label for label in of_paths + of_covariances + of_clusters if label is not None)
 
 
 def check_definitions(definitions: Iterable[Definition], known: Iterable[str]) -> None:

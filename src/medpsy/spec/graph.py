@@ -17,13 +17,14 @@ def explained(spec: ModelSpec) -> tuple[str, ...]:
 def covariates(spec: ModelSpec) -> tuple[str, ...]:
     """Return the variables that explain others, are never explained and are no construct."""
     known = {c.name for c in spec.constructs} | {o.name for o in spec.observed} | set(explained(spec))
+    known |= set(spec.latents)
     used = [name for path in spec.paths for name in path.variables]
     return tuple(dict.fromkeys(name for name in used if name not in known))
 
 
 def nodes(spec: ModelSpec) -> tuple[str, ...]:
     """Return every variable of the model: constructs, observed variables, covariates."""
-    names = [c.name for c in spec.constructs] + [o.name for o in spec.observed]
+    names = [c.name for c in spec.constructs] + [*spec.latents] + [o.name for o in spec.observed]
     return tuple(dict.fromkeys([*names, *explained(spec), *covariates(spec)]))
 
 
@@ -113,7 +114,7 @@ def _require(spec: ModelSpec, name: str) -> None:
 
 def _check_paths(spec: ModelSpec) -> None:
     construct_of = {item: c.name for c in spec.constructs for item in c.items}
-    defined = [c.name for c in spec.constructs] + [o.name for o in spec.observed]
+    defined = [c.name for c in spec.constructs] + [o.name for o in spec.observed] + [*spec.latents]
     seen: set[tuple[str, frozenset[str]]] = set()
     for path in spec.paths:
         subject = ("path", path.key)

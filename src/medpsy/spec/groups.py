@@ -47,6 +47,16 @@ class Groups:
     pooled : bool
         Means and spreads of the groups come from a common distribution (partial pooling) and average to
         0 and 1 over the groups, none of which is then a reference.
+    along : tuple of (level, number)
+        Where every group stands on something measured: what differs between the items then differs in
+        proportion to it, by one number each, not freely from group to group.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> groups = mp.Groups("sex", release=("gad5",))
+    >>> mp.Model([mp.GradedResponse("anxiety", "gad1..gad7")], groups=groups).spec.groups.release
+    ('gad5',)
     """
 
     by: str
@@ -55,6 +65,7 @@ class Groups:
     shrink: tuple[str, ...] = ()
     reference: str | None = None
     pooled: bool = False
+    along: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.by or not isinstance(self.by, str):
@@ -64,6 +75,11 @@ class Groups:
             words = (value,) if isinstance(value, str) else tuple(value)
             known = tuple(dict.fromkeys(SYNONYMS.get(word, word) for word in words))
             object.__setattr__(self, field, known)
+        if self.along and len({value for _, value in self.along}) < 2:
+            raise SpecError(
+                f"the groups of '{self.by}' all stand at the same place",
+                hint="Give each level its own number.",
+            )
         if self.pooled and self.reference is not None:
             raise SpecError(
                 "pooled groups have no reference: their means average to zero",

@@ -26,13 +26,14 @@ SCHEMA = 1
 
 _TOP = (
     "schema", "name", "title", "note", "data", "instrument", "screening", "constructs", "observed",
-    "second_order", "mediation", "model", "groups", "priors", "sampling", "report", "truth",
+    "second_order", "item_properties", "mediation", "waves", "model", "groups", "clusters",
+    "priors", "sampling", "report", "truth",
 )  # fmt: skip
 _DATA = ("file", "example", "encoding", "out_of_range", "instrument")
 _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "route")
 #: Keys of [report] that name variables over which the model is compared.
 _COMPARISONS = ("dif", "invariance", "differences")
-_ENGINES = ("auto", "quadrature", "gaussian", "conditional", "bifactor", "crossed")
+_ENGINES = ("auto", "quadrature", "gaussian", "two_level", "equations", "conditional", "bifactor", "crossed")
 _ROUTES = ("auto", "compiled", "pymc")
 
 
@@ -59,8 +60,8 @@ class ModelFile:
     sampling : mapping
         Those of draws, tune, chains, seed, target_accept, engine, route that the file sets.
     report : mapping
-        Those of interval (probability), rope (half width, standardised), questionnaire (whether the report
-        judges it) that the file sets.
+        Those of interval (probability), rope (half width, standardised), questionnaire, common_method
+        (whether the report judges them) that the file sets.
     truth : mapping or None
         Parameter values for simulation, which judges them.
     path, title, note : str
@@ -216,14 +217,14 @@ def _sampling(table: TomlTable) -> dict[str, Any]:
 
 
 def _report(table: TomlTable) -> dict[str, Any]:
-    table.only(("interval", "rope", "questionnaire", *_COMPARISONS))
+    flags = ("questionnaire", "common_method")
+    table.only(("interval", "rope", *flags, *_COMPARISONS))
     values: dict[str, Any] = {}
     if "interval" in table.values:
         values["interval"] = table.number("interval", 0, 1, open_ends=True)
     if "rope" in table.values:
         values["rope"] = table.number("rope", 0, 1e6, open_ends=False)
-    if "questionnaire" in table.values:
-        values["questionnaire"] = table.flag("questionnaire")
+    values |= {key: table.flag(key) for key in flags if key in table.values}
     values |= {key: list(table.texts(key)) for key in _COMPARISONS if key in table.values}
     return values
 
@@ -258,5 +259,6 @@ def _places(subject: tuple[str, ...]) -> list[tuple[str, ...]]:
         "second_order": [("second_order", name)],
         "cross": [("constructs", name, "cross")],
         "groups": [("groups", name), ("groups",)],
+        "clusters": [("clusters", name), ("clusters",)],
     }
     return [*places.get(kind, []), ("model", "syntax"), ("mediation",)]

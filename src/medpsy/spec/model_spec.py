@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from medpsy.errors import SpecError
+from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
+from medpsy.spec.item_properties import ItemProperties
+from medpsy.spec.waves import Waves
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Construct:
         Items of other constructs that load on this one as well.
     testlets : bool
         True ties the slopes on every specific factor to those on the construct, up to one sd per testlet.
+    properties : ItemProperties, optional
+        What explains how difficult the items are.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Construct:
     specific: tuple[Specific, ...] = ()
     testlets: bool = False
     cross: tuple[str, ...] = ()
+    properties: ItemProperties | None = None
 
     def __post_init__(self) -> None:
         if not self.items:
@@ -65,7 +72,18 @@ class Construct:
 
 @dataclass(frozen=True)
 class SecondOrder:
-    """A construct of constructs: ``name`` explains the correlations of ``constructs``, three or more."""
+    """A construct of constructs: ``name`` explains the correlations of ``constructs``, three or more.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> parts = [mp.GradedResponse(name, f"{name}1..{name}4") for name in ("mood", "sleep", "worry")]
+    >>> print(mp.Model([*parts, mp.SecondOrder("distress", ("mood", "sleep", "worry"))]).syntax)
+    mood =~ mood1..mood4
+    sleep =~ sleep1..sleep4
+    worry =~ worry1..worry4
+    distress =~ mood + sleep + worry
+    """
 
     name: str
     constructs: tuple[str, ...]
@@ -76,24 +94,47 @@ class Observed:
     """An observed variable that is explained by others (a mediator or an outcome without items).
 
     ``family`` is ``"gaussian"`` (a number) or ``"bernoulli"`` (coded 0 and 1).
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> score = mp.Observed("score")
+    >>> mp.Mediation("dose", ["mood"], score).spec.observed
+    (Observed(name='mood', family='gaussian'), Observed(name='score', family='gaussian'))
     """
 
     name: str
     family: str = "gaussian"
 
 
-@dataclass(frozen=True)
-class Path:
+class _Brief:
+    """Prints a dataclass without what is left at ``None``, ``()`` or ``False`` among its later additions."""
+
+    _additions: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        held = [(name, getattr(self, name)) for name in vars(self)]
+        empty = (None, (), False)
+        kept = [(n, v) for n, v in held if n not in self._additions or not any(v is e for e in empty)]
+        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in kept)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Path(_Brief):
     """One regression coefficient: ``target ~ label*source``. Variables never explained are covariates.
 
     ``by`` holds the other factors of a product: ``target ~ label*source:by``, how the effect of ``source``
-    changes per unit of ``by``.
+    changes per unit of ``by``. In linear models ``value`` fixes the coefficient, in raw units, and
+    ``measured`` makes it a loading, ``source =~ target``.
     """
 
     target: str
     source: str
     label: str | None = None
     by: tuple[str, ...] = ()
+    value: float | None = None
+    measured: bool = False
+    _additions: ClassVar[tuple[str, ...]] = ("value", "measured")
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -111,13 +152,49 @@ class Path:
         return f"{self.target}~{self.term}"
 
 
-@dataclass(frozen=True)
-class Covariance:
-    """A residual covariance ``left ~~ label*right`` between two constructs."""
+@dataclass(frozen=True, repr=False)
+class Covariance(_Brief):
+    """A residual covariance ``left ~~ label*right`` between two constructs.
+
+    In linear models also of observed variables, with themselves (a variance), or fixed to ``value``.
+    """
 
     left: str
     right: str
     label: str | None = None
+    value: float | None = None
+    _additions: ClassVar[tuple[str, ...]] = ("value",)
+
+
+@dataclass(frozen=True)
+class Intercept:
+    """An intercept or a mean ``target ~ label*1``, free or fixed to ``value``."""
+
+    target: str
+    label: str | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Linear:
+    """What a model says in the manner of lavaan: everything linear and normal, each number free, fixed or
+    shared.
+
+    Parameters
+    ----------
+    latents : tuple of str
+        Latent variables, whose loadings are measured paths.
+    intercepts : tuple of Intercept
+        Those that are fixed, shared or of a latent variable; others are free, of latent variables 0.
+    std_lv : bool
+        The scale of a latent variable whose text does not set it: residual variance 1, or (False, lavaan's
+        own way) its first loading 1.
+    """
+
+    latents: tuple[str, ...] = ()
+    intercepts: tuple[Intercept, ...] = ()
+    std_lv: bool = False
+    same: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,8 +257,8 @@ class Design:
         return tuple(dict.fromkeys(name for _, *names in self.moderation for name in names))
 
 
-@dataclass(frozen=True)
-class ModelSpec:
+@dataclass(frozen=True, repr=False)
+class ModelSpec(_Brief):
     """A whole model. Two specifications of the same model are equal, however they were written.
 
     Before ``model.compose`` a specification may hold only a ``design``; compose expands it into
@@ -201,5 +278,30 @@ class ModelSpec:
     design: Design | None = None
     groups: Groups | None = None
     second_order: SecondOrder | None = None
+    clusters: Clusters | None = None
     name: str = field(default="model", compare=False)
     note: str = field(default="", compare=False)
+    linear: Linear | None = None
+    waves: Waves | None = None
+    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves")
+
+    def same_as(self, construct: str) -> str | None:
+        """The construct whose item parameters those of another one are, if there is one."""
+        return dict(self.linear.same).get(construct) if self.linear is not None else None
+
+    @property
+    def latents(self) -> tuple[str, ...]:
+        """Latent variables that are no constructs with items of a family: those of a linear model, and a
+        second-order construct with paths of its own."""
+        if self.linear is not None:
+            return self.linear.latents
+        return (self.second_order.name,) if self.second_order is not None and self._joined else ()
+
+    @property
+    def _joined(self) -> bool:
+        """Whether paths or the design name the second-order construct."""
+        assert self.second_order is not None
+        design = self.design
+        roles = () if design is None else (*design.exposures, *design.mediators, *design.outcomes)
+        named = {name for path in self.paths for name in (path.target, *path.variables)}
+        return self.second_order.name in named.union(roles)

@@ -15,6 +15,9 @@ from medpsy.spec.priors import parse_prior
 #: What the entry is called where priors are listed.
 PRESET = "preset"
 
+#: The preset under which items of a construct have parameters from a common distribution.
+HIERARCHICAL = "hierarchical"
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -83,6 +86,13 @@ PRESETS: dict[str, Preset] = {
             ("path", ""): "StudentT(7, 0, 2.5)",
             ("correlation", ""): "LKJ(1)",
         },
+    ),
+    HIERARCHICAL: Preset(
+        "For small samples: slopes and locations of the items of a construct come from common distributions, "
+        "log slopes Normal(mean, sd) with mean Normal(0.25, 0.5) and sd HalfNormal(0.5), locations "
+        "Normal(mean, sd) with mean Normal(0, 2) and sd HalfNormal(1), so that items lend each other "
+        "strength (Fox, 2010, doi:10.1007/978-1-4419-0742-4). Every slope is positive.",
+        {},
     ),
 }
 

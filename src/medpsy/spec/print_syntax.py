@@ -6,7 +6,7 @@ import re
 
 from medpsy.errors import SpecError
 from medpsy.spec.lexer import is_plain
-from medpsy.spec.model_spec import ModelSpec
+from medpsy.spec.model_spec import Covariance, Intercept, ModelSpec, Path
 from medpsy.survey.items import expand_items
 
 
@@ -24,31 +24,61 @@ def to_syntax(spec: ModelSpec) -> str:
     """
     lines = []
     for c in spec.constructs:
-        lines.append(" + ".join([_measured(c.name, c.items), *(f"cross*{_quote(item)}" for item in c.cross)]))
+        more = [*(f"cross*{_quote(item)}" for item in c.cross), *_same(spec, c.name)]
+        lines.append(" + ".join([_measured(c.name, c.items), *more]))
         for part in c.specific:
             lines += [_measured(part.name, part.items), f"{part.name} ~~ 0*{_quote(c.name)}"]
     if spec.second_order is not None:
         lines.append(f"{spec.second_order.name} =~ {' + '.join(map(_quote, spec.second_order.constructs))}")
-    for target in dict.fromkeys(path.target for path in spec.paths):
-        terms = [_term(path.label, *path.variables) for path in spec.paths if path.target == target]
+    for latent in spec.latents if spec.second_order is None else ():
+        terms = [_valued(p, p.target) for p in spec.paths if p.measured and p.source == latent]
+        lines.append(f"{_quote(latent)} =~ {' + '.join(terms)}")
+    structural = [path for path in spec.paths if not path.measured]
+    for target in dict.fromkeys(path.target for path in structural):
+        terms = [_valued(path, *path.variables) for path in structural if path.target == target]
         lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
-    lines += [f"{_quote(c.left)} ~~ {_term(c.label, c.right)}" for c in spec.covariances]
+    lines += [f"{_quote(c.left)} ~~ {_valued(c, c.right)}" for c in spec.covariances]
+    if spec.linear is not None:
+        lines += [f"{_quote(name)} ~~ {_quote(name)}" for name in _unsaid(spec)]
+        lines += [f"{_quote(i.target)} ~ {_valued(i, '1')}" for i in spec.linear.intercepts]
     lines += [f"{definition.name} := {definition.expression}" for definition in spec.definitions]
     if spec.design is not None and not spec.paths:
         design = spec.design
         ends = [" + ".join(names) for names in (design.exposures, design.mediators, design.outcomes) if names]
         chain = " -> ".join(ends)
         lines.append(f"# {design.kind} mediation: {chain}")
+    if spec.clusters is not None and spec.clusters.between:
+        between = spec.clusters.between
+        lines.append("level: between")
+        for target in dict.fromkeys(path.target for path in between):
+            terms = [_valued(path, *path.variables) for path in between if path.target == target]
+            lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
     return "\n".join(lines) + "\n"
+
+
+def _same(spec: ModelSpec, name: str) -> list[str]:
+    """The construct whose item parameters a construct has."""
+    other = spec.same_as(name)
+    return [] if other is None else [f"same*{other}"]
 
 
 def _measured(name: str, items: tuple[str, ...]) -> str:
     return f"{_quote(name)} =~ {' + '.join(map(_run, item_runs(items)))}"
 
 
-def _term(label: str | None, *names: str) -> str:
-    product = ":".join(map(_quote, names))
-    return f"{label}*{product}" if label else product
+def _valued(one: Path | Covariance | Intercept, *names: str) -> str:
+    """A term with what stands before it: its label, or the number it is fixed to."""
+    product = "1" if names == ("1",) else ":".join(map(_quote, names))
+    number = "" if one.value is None else f"{one.value:.15g}*"
+    return f"{number}{one.label}*{product}" if one.label else f"{number}{product}"
+
+
+def _unsaid(spec: ModelSpec) -> list[str]:
+    """Observed variables that no other statement makes part of a linear model."""
+    said = {p.target for p in spec.paths}
+    said |= {name for c in spec.covariances for name in (c.left, c.right)}
+    said |= {i.target for i in spec.linear.intercepts} if spec.linear is not None else set()
+    return [o.name for o in spec.observed if o.name not in said]
 
 
 def _run(run: tuple[str, ...]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from medpsy.errors import nearest
 from medpsy.spec.definitions import require_plain
-from medpsy.spec.model_spec import ModelSpec
+from medpsy.spec.model_spec import ModelSpec, Path
 from medpsy.spec.problem import ElementError
 
 #: Fewest constructs whose correlations determine as many loadings.
@@ -52,7 +54,50 @@ def check_second_order(spec: ModelSpec) -> None:
             subject=subject,
             hint=f"It takes at least {FEWEST}; fewer constructs simply correlate.",
         )
-    _check_rest(spec, subject)
+    if spec.latents:
+        _check_joined(spec, subject)
+    else:
+        _check_rest(spec, subject)
+
+
+def with_loadings(spec: ModelSpec) -> ModelSpec:
+    """Write the loadings of a second-order construct that has paths of its own as paths, once."""
+    if spec.second_order is None or not spec.latents:
+        return spec
+    name = spec.second_order.name
+    there = {path.target for path in spec.paths if path.measured}
+    loadings = [Path(m, name, measured=True) for m in spec.second_order.constructs if m not in there]
+    return replace(spec, paths=(*spec.paths, *loadings))
+
+
+def _check_joined(spec: ModelSpec, subject: tuple[str, ...]) -> None:
+    """A second-order construct among the paths: its constructs have it as their only cause beside
+    covariates.
+    """
+    assert spec.second_order is not None
+    name, members = spec.second_order.name, spec.second_order.constructs
+    latent = {c.name for c in spec.constructs}
+    others = [
+        f"{p.target} ~ {p.term}" for p in spec.paths
+        if not p.measured and p.target in members and set(p.variables) & {*latent, name}
+    ]  # fmt: skip
+    others += [f"{p.target} ~ {p.term}" for p in spec.paths if set(p.variables) & set(members)]
+    others += [f"{c.left} ~~ {c.right}" for c in spec.covariances if {c.left, c.right} & {*members, name}]
+    if spec.groups is not None:
+        others.append(f"groups by '{spec.groups.by}'")
+    if spec.clusters is not None:
+        others.append(f"clusters by '{spec.clusters.by}'")
+    explained = any(p.target == name for p in spec.paths) or spec.design is not None
+    alone = [c for c in latent - set(members) if not any(p.target == c for p in spec.paths)]
+    if not explained and alone:
+        others.append(f"the construct '{alone[0]}' beside it, which nothing explains either")
+    if others:
+        raise ElementError(
+            f"the model has a second-order construct '{name}' with paths of its own and {others[0]}",
+            subject=subject,
+            hint=f"What '{name}' is made of is explained by it and by covariates alone: let the paths run to "
+            f"and from '{name}'.",
+        )
 
 
 def _check_rest(spec: ModelSpec, subject: tuple[str, ...]) -> None:

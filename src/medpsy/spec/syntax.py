@@ -23,6 +23,7 @@ from medpsy.spec.check import check
 from medpsy.spec.expressions import ExpressionParser
 from medpsy.spec.graph import covariates
 from medpsy.spec.lexer import STATEMENT_OPERATORS, Source, Token, Tokens
+from medpsy.spec.linear_syntax import is_linear, read_linear
 from medpsy.spec.model_spec import Construct, Covariance, Definition, ModelSpec, Observed, Path
 from medpsy.spec.nesting import split_second_order, split_specific
 from medpsy.spec.print_syntax import to_syntax
@@ -42,6 +43,7 @@ def parse_model(
     name: str = "model",
     path: str | None = None,
     first_line: int = 1,
+    std_lv: bool | None = None,
 ) -> ModelSpec:
     """Read a model written in lavaan-like syntax.
 
@@ -66,6 +68,9 @@ def parse_model(
         Name of the model.
     path, first_line : str and int, optional
         File the text comes from and its one-based line there, for errors.
+    std_lv : bool, optional
+        Makes a text of Gaussian constructs a linear model (:mod:`medpsy.spec.linear_syntax`), scaled by
+        variances of 1 or (False) by first loadings of 1.
 
     Returns
     -------
@@ -77,7 +82,10 @@ def parse_model(
     SpecError
         Anything that cannot be read or contradicts itself, with the line and a caret under the place.
     """
-    reader = _Reader(Source(text.replace("\r\n", "\n"), path, first_line))
+    source = Source(text.replace("\r\n", "\n"), path, first_line)
+    if std_lv is not None or is_linear(source, family, families or {}):
+        return _linear(source, family, families or {}, std_lv, name)
+    reader = _Reader(source)
     reader.read()
     try:
         spec = reader.spec(family, dict(families or {}), name)
@@ -88,6 +96,33 @@ def parse_model(
         check(spec)
     except ElementError as error:
         raise reader.located(error) from None
+    return spec
+
+
+class _Families(dict[str, str]):
+    """Families by construct, with one for those that are not named."""
+
+    def __init__(self, default: str, given: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self.default = default
+
+    def __missing__(self, name: str) -> str:
+        return self.default
+
+
+def _linear(
+    source: Source, family: str, families: Mapping[str, str], std_lv: bool | None, name: str
+) -> ModelSpec:
+    """Read a text as a linear model; constructs of other families keep their items."""
+    other = _Families(family, families)
+    spec = read_linear(source, std_lv, name, other)
+    for one in families:
+        if one not in {c.name for c in spec.constructs} and families[one] != "gaussian":
+            raise SpecError(
+                f"beside fixed numbers, shared labels and residual covariances '{one}' has to be Gaussian, "
+                f"not '{families[one]}'",
+                hint="Leave these out, or the family.",
+            )
     return spec
 
 
@@ -102,7 +137,10 @@ def _with_flag(spec: ModelSpec, flag: str, names: Iterable[str]) -> ModelSpec:
                 subject=(flag, name),
                 hint=nearest(name, known),
             )
-    constructs = tuple(replace(c, **{flag: c.name in wanted}) for c in spec.constructs)
+    constructs = tuple(
+        replace(c, positive=c.name in wanted) if flag == "positive" else replace(c, testlets=c.name in wanted)
+        for c in spec.constructs
+    )
     return replace(spec, constructs=constructs)
 
 
@@ -162,6 +200,7 @@ class _Reader:
             for c, items in measured
         )
         latent = {construct.name for construct in constructs}
+        latent |= {second_order.name} if second_order is not None else set()
         targets = dict.fromkeys(path.target for path in self.paths if path.target not in latent)
         observed = tuple(Observed(target, families.pop(target, "gaussian")) for target in targets)
         spec = ModelSpec(

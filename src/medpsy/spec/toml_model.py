@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from medpsy.errors import SpecError, nearest
+from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import COMPARABLE, Groups
+from medpsy.spec.item_properties import read_properties
+from medpsy.spec.levels_text import joined, read_text
 from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed, SecondOrder, Specific
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
-from medpsy.spec.syntax import parse_model
 from medpsy.spec.toml_table import TomlTable
+from medpsy.spec.waves import Waves, read_series
 
 _MEDIATION = (
     "design", "exposure", "exposures", "mediator", "mediators", "outcome", "outcomes", "covariates", "stages",
     "moderation",
 )  # fmt: skip
+#: Stands for the variable that makes the clusters until their table is read.
+_UNSAID = "?"
 _STAGES = ("first", "between", "second", "direct")
 
 
@@ -50,25 +55,32 @@ def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
     elif "constructs" in top.values:
         higher = _second_order(top.table("second_order"))
         spec = ModelSpec(constructs=_constructs(top.table("constructs")), second_order=higher)
+    elif "waves" in top.values:
+        spec = ModelSpec(waves=_waves(top.table("waves")))
     elif "mediation" in top.values:
         spec = ModelSpec()  # of observed variables only
     else:
         raise SpecError(
             "the file has no model",
-            hint="Write [constructs.NAME] tables, [mediation], or [model] with a syntax text.",
+            hint="Write [constructs.NAME] tables, [mediation], [waves], or [model] with a syntax text.",
             path=top.source.path,
         )
     if "mediation" in top.values:
         spec = replace(spec, design=_design(top.table("mediation")))
     spec = replace(spec, observed=spec.observed + _observed_roles(spec, top.table("observed")))
+    if "item_properties" in top.values:
+        spec = _with_properties(spec, top.table("item_properties"))
     if "groups" in top.values:
         spec = replace(spec, groups=_groups(top.table("groups")))
+    spec = replace(
+        spec, clusters=_clusters(top.table("clusters") if "clusters" in top.values else None, spec)
+    )
     name = top.text("name", stem)
     return replace(spec, priors=_priors(top.table("priors")), name=name, note=top.text("note"))
 
 
 def _from_syntax(table: TomlTable) -> ModelSpec:
-    table.only(("syntax", "family", "families", "positive", "testlets"))
+    table.only(("syntax", "family", "families", "positive", "testlets", "std_lv"))
     text = table.text("syntax")
     if not text.strip():
         raise table.fail(
@@ -78,15 +90,17 @@ def _from_syntax(table: TomlTable) -> ModelSpec:
     key_line = table.source.line_of(*table.keys, "syntax") or 1
     first_line = table.source.first_line_of_value(text, *table.keys, "syntax")
     try:
-        return parse_model(
+        spec, between = read_text(
             text,
             family=table.text("family", "graded"),
             families={name: families.text(name) for name in families.values},
             positive=table.texts("positive"),
             testlets=table.texts("testlets"),
+            std_lv=table.flag("std_lv") if "std_lv" in table.values else None,
             path=table.source.path,
             first_line=first_line or key_line,
         )
+        return replace(spec, clusters=Clusters(_UNSAID, between=between)) if between else spec
     except ElementError:
         raise
     except SpecError as error:
@@ -111,6 +125,49 @@ def _constructs(table: TomlTable) -> tuple[Construct, ...]:
     if not made:
         raise table.fail("[constructs] is empty", "Write a [constructs.NAME] table for each construct.")
     return tuple(made)
+
+
+def _with_properties(spec: ModelSpec, table: TomlTable) -> ModelSpec:
+    """``[item_properties.NAME]`` with ``values`` by property, and ``residual``."""
+    known = [construct.name for construct in spec.constructs]
+    for name in table.values:
+        if name not in known:
+            raise table.fail(f"[item_properties]: '{name}' is no construct", nearest(name, known), name)
+    made = []
+    for construct in spec.constructs:
+        if construct.name not in table.values:
+            made.append(construct)
+            continue
+        one = table.table(construct.name)
+        one.only(("values", "residual"))
+        residual = one.flag("residual") if "residual" in one.values else True
+        try:
+            held = read_properties(construct.name, construct.items, one.table("values").values, residual)
+        except SpecError as error:
+            raise one.fail(error.message, error.hint, "values") from None
+        made.append(replace(construct, properties=held))
+    return replace(spec, constructs=tuple(made))
+
+
+def _waves(table: TomlTable) -> Waves:
+    """``[waves]`` with ``design`` and the columns of every variable."""
+    table.only(("design", "variables", "constant", "times", "covariates", "exposure", "family"))
+    kind, given = table.required("design"), table.table("variables")
+    times = table.values.get("times", [])
+    if not isinstance(times, list) or not all(isinstance(t, int | float) for t in times):
+        raise table.fail("times is no list of numbers", "Write times = [0, 1, 3].", "times")
+    try:
+        return Waves(
+            kind,
+            read_series(given.values),
+            table.flag("constant"),
+            tuple(map(float, times)),
+            table.texts("covariates"),
+            table.text("exposure"),
+            table.text("family", "gaussian"),
+        )
+    except SpecError as error:
+        raise table.fail(error.message, error.hint, "variables") from None
 
 
 def _second_order(table: TomlTable) -> SecondOrder | None:
@@ -167,7 +224,8 @@ def _moderation(table: TomlTable) -> tuple[tuple[str, ...], ...]:
 
 
 def _groups(table: TomlTable) -> Groups:
-    table.only(("by", "equal", "release", "shrink", "reference", "pooled"))
+    table.only(("by", "equal", "release", "shrink", "reference", "pooled", "along"))
+    along = table.table("along")
     try:
         return Groups(
             by=table.required("by"),
@@ -176,6 +234,7 @@ def _groups(table: TomlTable) -> Groups:
             shrink=table.texts("shrink"),
             reference=table.text("reference") or None,
             pooled=table.flag("pooled"),
+            along=tuple((name, along.number(name, -1e9, 1e9, open_ends=False)) for name in along.values),
         )
     except ElementError:
         raise
@@ -185,9 +244,22 @@ def _groups(table: TomlTable) -> Groups:
         raise table.fail(error.message, error.hint) from None
 
 
+def _clusters(table: TomlTable | None, spec: ModelSpec) -> Clusters | None:
+    """``[clusters]`` with ``by`` and ``slopes``, joined with the paths that a text has between clusters."""
+    between = spec.clusters.between if spec.clusters is not None else ()
+    if table is None:
+        return joined(None, between)
+    table.only(("by", "slopes"))
+    try:
+        own = Clusters(table.required("by"), table.texts("slopes") if "slopes" in table.values else None)
+    except SpecError as error:
+        raise table.fail(error.message, error.hint) if error.path is None else error from None
+    return joined(own, between)
+
+
 def _observed_roles(spec: ModelSpec, table: TomlTable) -> tuple[Observed, ...]:
     """Mediators and outcome that are no constructs are observed; ``[observed.NAME]`` gives their family."""
-    known = {c.name for c in spec.constructs} | {o.name for o in spec.observed}
+    known = {c.name for c in spec.constructs} | {o.name for o in spec.observed} | set(spec.latents)
     roles = (*spec.design.mediators, *spec.design.outcomes) if spec.design is not None else ()
     names = [name for name in dict.fromkeys(roles) if name not in known]
     for name in table.values:

@@ -124,7 +124,8 @@ def read_toml_text(path: str | os.PathLike[str]) -> TomlText:
             f"not UTF-8 at byte {error.start}", hint="Save the file as UTF-8.", path=name
         ) from None
     except (OSError, ValueError) as error:
-        raise SpecError(f"cannot be read: {error}", hint="Check the path.", path=name) from None
+        why = getattr(error, "strerror", None) or error
+        raise SpecError(f"cannot be read: {why}", hint="Check the path and the rights.", path=name) from None
     return TomlText(text.replace("\r\n", "\n"), name)
 
 

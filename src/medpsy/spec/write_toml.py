@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from medpsy.spec.clusters import decomposed
 from medpsy.spec.groups import COMPARABLE, Groups
 from medpsy.spec.model_spec import Construct, Design, ModelSpec
 from medpsy.spec.print_syntax import item_runs, to_syntax
+from medpsy.spec.waves import Waves
 
 
 def to_toml(spec: ModelSpec) -> str:
@@ -24,14 +26,22 @@ def to_toml(spec: ModelSpec) -> str:
     if spec.second_order is not None and not needs_syntax:
         names = _list(spec.second_order.constructs)
         blocks.append(_block(f"second_order.{_key(spec.second_order.name)}", [("constructs", names)]))
+    blocks += [_properties(c) for c in spec.constructs if c.properties is not None]
     if spec.design is not None:
         blocks.append(_mediation(spec.design))
+    if spec.waves is not None:
+        blocks.append(_waves(spec.waves))
     explained = {path.target for path in spec.paths}
-    for observed in spec.observed:
-        if observed.name not in explained:
+    for observed in spec.observed if spec.linear is None else ():
+        if observed.name not in {*explained, *decomposed(spec)}:
             blocks.append(_block(f"observed.{_key(observed.name)}", [("family", _text(observed.family))]))
     if spec.groups is not None:
         blocks.append(_groups(spec.groups))
+    if spec.clusters is not None:
+        rows = [("by", _text(spec.clusters.by))]
+        if spec.clusters.slopes is not None:
+            rows.append(("slopes", _list(spec.clusters.slopes)))
+        blocks.append(_block("clusters", rows))
     if spec.priors:
         blocks.append(_block("priors", [(_text(target), _text(text)) for target, text in spec.priors]))
     return "\n".join(blocks)
@@ -49,6 +59,17 @@ def _construct(construct: Construct) -> str:
     return block
 
 
+def _properties(construct: Construct) -> str:
+    assert construct.properties is not None
+    head = f"item_properties.{_key(construct.name)}"
+    residual = "true" if construct.properties.residual else "false"
+    rows = [
+        (_key(name), f"[{', '.join(_text(v) if isinstance(v, str) else repr(v) for v in values)}]")
+        for name, values in construct.properties.values
+    ]
+    return _block(head, [("residual", residual)]) + "\n" + _block(f"{head}.values", rows)
+
+
 def _items(items: tuple[str, ...]) -> str:
     runs = [run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in item_runs(items)]
     return _text(runs[0]) if len(runs) == 1 else _list(runs)
@@ -58,6 +79,8 @@ def _model(spec: ModelSpec) -> list[str]:
     counts = Counter(construct.family for construct in spec.constructs)
     family = counts.most_common(1)[0][0] if counts else "graded"
     syntax = to_syntax(replace(spec, design=None)).replace("\\", "\\\\").replace('"', '\\"')
+    if spec.linear is not None and not spec.constructs:
+        family = "gaussian"
     rows = [("family", _text(family))]
     for flag in ("positive", "testlets"):
         named = [construct.name for construct in spec.constructs if getattr(construct, flag)]
@@ -65,7 +88,8 @@ def _model(spec: ModelSpec) -> list[str]:
     rows.append(("syntax", f'"""\n{syntax}"""'))
     explained = {path.target for path in spec.paths}
     families = [(_key(c.name), _text(c.family)) for c in spec.constructs if c.family != family]
-    families += [(_key(o.name), _text(o.family)) for o in spec.observed if o.name in explained]
+    if spec.linear is None:
+        families += [(_key(o.name), _text(o.family)) for o in spec.observed if o.name in explained]
     return [_block("model", rows), *([_block("model.families", families)] if families else [])]
 
 
@@ -89,6 +113,20 @@ def _mediation(design: Design) -> str:
     return block
 
 
+def _waves(waves: Waves) -> str:
+    rows = [("design", _text(waves.kind))]
+    rows += [("constant", "true")] if waves.constant else []
+    rows += [("times", f"[{', '.join(f'{t:g}' for t in waves.times)}]")] if waves.times else []
+    rows += [("covariates", _list(waves.covariates))] if waves.covariates else []
+    rows += _optional("exposure", waves.exposure)
+    rows += [("family", _text(waves.family))] if waves.family != "gaussian" else []
+    held = []
+    for one in waves.series:
+        columns = [_list(wave) if one.measured else _text(wave[0]) for wave in one.waves]
+        held.append((_key(one.name), f"[{', '.join(columns)}]"))
+    return _block("waves", rows) + "\n" + _block("waves.variables", held)
+
+
 def _groups(groups: Groups) -> str:
     rows = [("by", _text(groups.by))]
     if groups.equal != COMPARABLE:
@@ -97,7 +135,10 @@ def _groups(groups: Groups) -> str:
     rows += _optional("reference", groups.reference or "")
     if groups.pooled:
         rows.append(("pooled", "true"))
-    return _block("groups", rows)
+    block = _block("groups", rows)
+    if groups.along:
+        block += "\n" + _block("groups.along", [(_text(level), repr(value)) for level, value in groups.along])
+    return block
 
 
 def _block(header: str, rows: list[tuple[str, str]]) -> str:

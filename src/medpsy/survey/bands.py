@@ -10,8 +10,11 @@ from medpsy.errors import DataError, SpecError
 from medpsy.survey.instrument import Variable
 from medpsy.survey.survey import Survey
 
+#: A number with so many different values at most has a group for each of them, unless bands are asked for.
+FEW = 6
 
-def banded(survey: Survey, name: str, bands: int = 3) -> tuple[Survey, str]:
+
+def banded(survey: Survey, name: str, bands: int | None = None) -> tuple[Survey, str]:
     """Return the survey with a category that cuts a number into bands of about equally many persons.
 
     Parameters
@@ -19,15 +22,17 @@ def banded(survey: Survey, name: str, bands: int = 3) -> tuple[Survey, str]:
     survey : Survey
     name : str
         A person variable that is a number.
-    bands : int
-        At least two.
+    bands : int, optional
+        At least two. Unless given a number with at most six different values (a year of study) has a group
+        for each of them, another one three bands.
 
     Returns
     -------
     survey : Survey
         With one more variable; missing numbers are in no band.
     name : str
-        Of that variable: ``"age (bands)"``. Its levels say from where to where they reach.
+        Of that variable: ``"age (bands)"``, or ``"year (values)"``. Its levels say from where to where they
+        reach.
 
     Raises
     ------
@@ -39,13 +44,17 @@ def banded(survey: Survey, name: str, bands: int = 3) -> tuple[Survey, str]:
     variable = survey.variable(name)
     if variable.kind == "category":
         raise SpecError(f"'{name}' has levels already", hint="Use it as it is.")
-    if isinstance(bands, bool) or not isinstance(bands, int) or bands < 2:
+    if bands is not None and (isinstance(bands, bool) or not isinstance(bands, int) or bands < 2):
         raise SpecError(f"bands = {bands!r} cut nothing", hint="Ask for at least 2.")
     values = survey.variables[name].astype(float)
     known = values[~np.isnan(values)]
     if np.unique(known).size < 2:
         raise DataError(f"'{name}' has fewer than two values", hint="There is nothing to compare along it.")
-    cuts = np.unique(np.quantile(known, np.arange(1, bands) / bands, method="inverted_cdf"))
+    several = np.unique(known)
+    each = bands is None and several.size <= FEW
+    count = 3 if bands is None else bands
+    cuts = np.unique(np.quantile(known, np.arange(1, count) / count, method="inverted_cdf"))
+    cuts = several[:-1] if each else cuts
     cuts = cuts[cuts < known.max()]
     if not cuts.size:
         # Most persons share the highest value: it is a band of its own.
@@ -54,8 +63,26 @@ def banded(survey: Survey, name: str, bands: int = 3) -> tuple[Survey, str]:
     levels = []
     for band in range(cuts.size + 1):
         inside = known[np.searchsorted(cuts, known, side="left") == band]
-        levels.append(f"{inside.min():.4g} to {inside.max():.4g}")
-    called = f"{name} (bands)"
-    made = Variable(called, "category", tuple(levels), f"{variable.title or name}, in bands")
+        low, high = f"{inside.min():.4g}", f"{inside.max():.4g}"
+        levels.append(low if each else f"{low} to {high}")
+    called, how = (f"{name} (values)", "value by value") if each else (f"{name} (bands)", "in bands")
+    made = Variable(called, "category", tuple(levels), f"{variable.title or name}, {how}")
     instrument = replace(survey.instrument, variables=(*survey.instrument.variables, made))
     return replace(survey, instrument=instrument, variables=survey.variables | {called: code}), called
+
+
+def band_places(survey: Survey, name: str, made: str) -> tuple[tuple[str, float], ...]:
+    """Where the bands of a number stand: means of their persons, z-scored over all persons.
+
+    Parameters
+    ----------
+    survey : Survey
+        With the bands ``made`` of the number ``name``.
+    """
+    values, code = survey.variables[name].astype(float), survey.variables[made]
+    known = values[~np.isnan(values)]
+    return tuple(
+        (level, float((values[code == k].mean() - known.mean()) / known.std()))
+        for k, level in enumerate(survey.variable(made).levels)
+        if (code == k).any()
+    )

@@ -47,6 +47,13 @@ def load_example(name: str) -> Survey:
     ------
     DataError
         There is no example of that name.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> survey.n_person, survey.instrument.name
+    (783, 'Mexican medical students')
     """
     folder = example_path(name)
     survey = read_survey(folder / "answers.csv", folder / "instrument.toml")

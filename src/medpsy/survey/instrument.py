@@ -225,6 +225,14 @@ class Instrument:
     ------
     SpecError
         Nothing asked at all, a column with two roles, or a missing value that is also an answer.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> from medpsy.survey.instrument import Module
+    >>> asked = mp.Instrument((Module("mood", ("m1", "m2"), codes=(1, 2, 3), reverse=("m2",)),), person="id")
+    >>> asked.columns
+    ('id', 'm1', 'm2')
     """
 
     modules: tuple[Module, ...]

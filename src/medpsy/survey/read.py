@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from medpsy.errors import DataError, SpecError, nearest
+from medpsy.survey import sheets, spss
 from medpsy.survey.decode import Column, Status, decode_item, decode_variable
 from medpsy.survey.instrument import Instrument
 from medpsy.survey.rows import (
@@ -19,7 +20,7 @@ from medpsy.survey.rows import (
     without_blank_rows,
 )
 from medpsy.survey.survey import NO_ANSWER, Event, Survey
-from medpsy.survey.table_text import TextTable, read_text_table
+from medpsy.survey.table_text import TextTable, cell_texts, read_text_table
 from medpsy.survey.toml_instrument import read_instrument
 
 if TYPE_CHECKING:
@@ -27,6 +28,21 @@ if TYPE_CHECKING:
 
 #: What may happen to an answer outside the instrument.
 OUT_OF_RANGE = ("missing", "refuse")
+
+#: Files of other programs, which would otherwise be taken for broken text.
+NOT_READ = (
+    ".xls",
+    ".xlsb",
+    ".dta",
+    ".sas7bdat",
+    ".xpt",
+    ".rds",
+    ".rda",
+    ".rdata",
+    ".parquet",
+    ".feather",
+    ".json",
+)
 
 
 def read_survey(
@@ -36,19 +52,22 @@ def read_survey(
     out_of_range: str = "missing",
     encoding: str | None = None,
 ) -> Survey:
-    """Read answers from a file of comma-, semicolon- or tab-separated values.
+    """Read answers from delimited text, a spreadsheet or an SPSS file.
 
     Parameters
     ----------
     path : path
-        The answers: a header line, then one row per person. UTF-8 unless ``encoding`` says otherwise.
+        The answers: a header, then one row per person. The name says what the file is: ``.xlsx``, ``.xlsm``
+        (extra ``excel``) or ``.ods`` (of several sheets the one with the most columns of the instrument),
+        ``.sav``, ``.zsav`` or ``.por`` (extra ``spss``; value labels may be levels of category variables,
+        values declared missing are no answer), else comma-, semicolon- or tab-separated values.
     instrument : Instrument or path
         What was asked, or the TOML file that says so.
     out_of_range : {"missing", "refuse"}
         A whole number that is no code of its item, or a number outside the declared range of its variable,
         becomes "no answer" and is counted in the ledger, or is refused.
     encoding : str, optional
-        For example ``"cp1252"`` or ``"gb18030"``.
+        Of texts that are not UTF-8, for example ``"cp1252"`` or ``"gb18030"``; not of a spreadsheet.
 
     Returns
     -------
@@ -62,9 +81,16 @@ def read_survey(
         The file, a column, a person identifier or a cell cannot be used; the message names row, line, column.
     SpecError
         The instrument is impossible.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.read_survey("answers.csv", "instrument.toml")
+    >>> survey.n_person, survey.codes.shape
+    (783, (783, 24))
     """
     asked = instrument if isinstance(instrument, Instrument) else read_instrument(instrument)
-    return _survey(read_text_table(path, asked.columns, encoding), asked, out_of_range)
+    return _survey(_table(path, asked, encoding), asked, out_of_range)
 
 
 def from_frame(
@@ -87,6 +113,16 @@ def from_frame(
     ------
     DataError, SpecError
         As in :func:`read_survey`; rows are counted from 1, blank ones left out.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> import pandas as pd
+    >>> from medpsy.survey.instrument import Module
+    >>> frame = pd.DataFrame({"m1": [1, 3, None], "m2": [3, 1, 2]})
+    >>> mood = Module("mood", ("m1", "m2"), codes=(1, 2, 3), reverse=("m2",))
+    >>> mp.from_frame(frame, mp.Instrument((mood,))).codes.tolist()
+    [[0, 0], [2, 2], [-1, 1]]
     """
     import pandas as pd
 
@@ -103,23 +139,29 @@ def from_frame(
             )
     if frame.empty:
         raise DataError("the frame has no rows or no columns", hint="It needs one row per person.")
-    columns = [_texts(frame.iloc[:, j]) for j in range(len(header))]
+    columns = [cell_texts(frame.iloc[:, j]) for j in range(len(header))]
     return _survey(
         TextTable(header, list(zip(*columns, strict=True)), None, source="a frame"), asked, out_of_range
     )
 
 
-def _texts(series: pd.Series) -> list[str]:
-    """Cells as the texts that a file would hold: nothing for missing, '3' for 3.0."""
-    absent = series.isna().to_numpy()
-    values = series.astype(object).tolist()
-    return ["" if gone else _text(value) for value, gone in zip(values, absent, strict=True)]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
-    return str(value)
+def _table(path: str | os.PathLike[str], asked: Instrument, encoding: str | None) -> TextTable:
+    """Read a file as its name says."""
+    place = os.fspath(path)
+    suffix = os.path.splitext(place)[1].lower()
+    if suffix in sheets.SUFFIXES:
+        if encoding is not None:
+            raise DataError("a spreadsheet has no encoding", hint="Leave `encoding` out.", path=place)
+        return sheets.read_sheet_table(path, asked)
+    if suffix in spss.SUFFIXES:
+        return spss.read_spss_table(path, asked, encoding)
+    if suffix in NOT_READ:
+        raise DataError(
+            f"{suffix} files are not read",
+            hint="Save it as .xlsx, .sav or CSV, or load it with pandas and pass the frame to from_frame.",
+            path=place,
+        )
+    return read_text_table(path, asked.columns, encoding)
 
 
 def _survey(table: TextTable, asked: Instrument, out_of_range: str) -> Survey:
@@ -136,7 +178,7 @@ def _survey(table: TextTable, asked: Instrument, out_of_range: str) -> Survey:
     ]
     columns.sort(key=lambda column: where[column.name])
     refuse_unreadable(table, columns)
-    events += columns_not_read(table, asked)
+    events += [*table.events, *columns_not_read(table, asked)]
     events += set_missing(table, columns, out_of_range)
     decoded = {column.name: column for column in columns}
     codes, turned = _codes(asked, decoded)

@@ -8,8 +8,15 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from medpsy.errors import DataError
+from medpsy.survey.survey import Event
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEPARATORS = (",", ";", "\t")
 _SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -21,7 +28,8 @@ class TextTable:
     """Cells as texts, below a header.
 
     ``lines[k]`` is the line of the file on which row ``k`` starts (None for a table that is not a file);
-    ``blank`` are the lines that hold nothing. ``source`` names the table in the ledger.
+    ``blank`` are the lines that hold nothing. ``source`` names the table in the ledger; ``events`` are lines
+    of the ledger on what was done to its cells already.
     """
 
     header: tuple[str, ...]
@@ -30,6 +38,7 @@ class TextTable:
     blank: tuple[int, ...] = ()
     source: str = ""
     path: str | None = None
+    events: tuple[Event, ...] = ()
 
     def place(self, row: int) -> str:
         """Name the zero-based ``row`` for a reader, counting from 1."""
@@ -57,7 +66,7 @@ def read_text_table(
         length, two columns of one name, or no row below the header.
     """
     place = os.fspath(path)
-    text = _decode(_bytes(place), encoding, place)
+    text = _decode(file_bytes(place), encoding, place)
     records = _records(text, _separator(text, columns), place)
     start = next((k for k, (_, cells) in enumerate(records) if any(map(str.strip, cells))), None)
     if start is None:
@@ -67,7 +76,7 @@ def read_text_table(
     blank = [number for number, _ in records[:start]]
     line, first = records[start]
     header = tuple(cell.strip() for cell in first)
-    _check_header(header, line, place)
+    check_header(header, line, place)
     rows, lines = [], []
     for line, cells in records[start + 1 :]:
         if len(cells) == len(header):
@@ -82,7 +91,22 @@ def read_text_table(
     return TextTable(header, rows, lines, tuple(blank), os.path.basename(place), place)
 
 
-def _bytes(path: str) -> bytes:
+def cell_texts(series: pd.Series) -> list[str]:
+    """Cells of a column as the texts that a file would hold: nothing for missing, '3' for 3.0."""
+    absent = series.isna().to_numpy()
+    values = series.astype(object).tolist()
+    return ["" if gone else cell_text(value) for value, gone in zip(values, absent, strict=True)]
+
+
+def cell_text(value: Any) -> str:
+    """A cell as the text that a file would hold."""
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return str(value)
+
+
+def file_bytes(path: str) -> bytes:
+    """What a file holds, or DataError saying why it cannot be read."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -161,7 +185,8 @@ def _records(text: str, separator: str, path: str) -> list[tuple[int, list[str]]
     return records
 
 
-def _check_header(header: tuple[str, ...], line: int, path: str) -> None:
+def check_header(header: Sequence[str], line: int | None, path: str) -> None:
+    """Refuse two columns of one name."""
     seen: dict[str, int] = {}
     for number, name in enumerate(header, start=1):
         if name and name in seen:

@@ -44,6 +44,13 @@ def read_instrument(path: str | os.PathLike[str]) -> Instrument:
     SpecError
         The file is missing, is not UTF-8 or not TOML, or says something impossible. The message names the
         file and, where there is one, the line.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> asked = mp.load_instrument("instrument.toml")
+    >>> asked.name, len(asked.items)
+    ('Mexican medical students', 24)
     """
     text = _text_of(path)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from medpsy.errors import DataError
+from medpsy.errors import DataError, writing_cure
 from medpsy.survey.survey import NO_ANSWER, Survey
 
 
@@ -30,6 +30,12 @@ def write_csv(survey: Survey, path: str | os.PathLike[str]) -> None:
     ------
     DataError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import medpsy as mp
+    >>> survey = mp.load_example("students")
+    >>> mp.write_csv(survey, "copy.csv")
     """
     columns = dict(_columns(survey))
     try:
@@ -39,8 +45,8 @@ def write_csv(survey: Survey, path: str | os.PathLike[str]) -> None:
             writer.writerows(zip(*columns.values(), strict=True))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"the answers cannot be written: {error}",
-            hint="Choose a folder that exists and that you may write to.",
+            f"the answers cannot be written: {getattr(error, 'strerror', None) or error}",
+            hint=writing_cure(error),
             path=os.fspath(path),
         ) from None
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from medpsy.jit import jit
+from medpsy.vector_kernel import LANES, logistic_curves
 
 
 @jit
@@ -60,22 +61,45 @@ def fill(a, threshold, gap, n, nodes, out):
 
 
 @jit
-def pull(a, threshold, gap, n, nodes, counts, d_threshold, d_gap):
+def whole(nodes):
+    """The nodes, with the last one repeated up to whole vectors."""
+    out = np.empty((nodes.size + LANES - 1) // LANES * LANES)
+    for q in range(out.size):
+        out[q] = nodes[min(q, nodes.size - 1)]
+    return out
+
+
+@jit
+def fill_shares(a, threshold, gap, n, nodes, curves, out):
+    """Probabilities (category, node) of one item; ``nodes`` and ``curves`` (2, node) in whole vectors."""
+    curves_, length = curves.ctypes.data, nodes.size
+    for k in range(n):
+        start = -math.expm1(-gap[k]) if 0 < k < n - 1 else 1.0
+        for q in range(out.shape[1]):
+            out[k, q] = start
+    for k in range(1, n):
+        logistic_curves(a, threshold[k], nodes.ctypes.data, curves_, curves_ + 8 * length, length)
+        for q in range(out.shape[1]):
+            out[k, q] *= curves[0, q]
+            out[k - 1, q] *= curves[1, q]
+
+
+@jit
+def pull(a, threshold, gap, n, nodes, curves, counts, d_threshold, d_gap):
     """Gradient of sum(counts * log P) of one item: of the slope (returned), thresholds and gaps."""
     d_slope = 0.0
+    curves_, length = curves.ctypes.data, nodes.size
     for k in range(1, n):
-        d_threshold[k] = 0.0
-        for q in range(nodes.size):
-            x = a * nodes[q] - threshold[k]
-            e = math.exp(-abs(x))
-            large = 1.0 / (1.0 + e)
-            upper, lower = (large, e * large) if x > 0 else (e * large, large)
-            dx = counts[k, q] * lower - counts[k - 1, q] * upper
+        logistic_curves(a, threshold[k], nodes.ctypes.data, curves_, curves_ + 8 * length, length)
+        total = 0.0
+        for q in range(counts.shape[1]):
+            dx = counts[k, q] * curves[1, q] - counts[k - 1, q] * curves[0, q]
             d_slope += dx * nodes[q]
-            d_threshold[k] -= dx
+            total += dx
+        d_threshold[k] = -total
     for k in range(1, n - 1):
         used = 0.0
-        for q in range(nodes.size):
+        for q in range(counts.shape[1]):
             used += counts[k, q]
         d_gap[k] = used / math.expm1(gap[k]) if used > 0.0 else 0.0
     return d_slope
@@ -118,14 +142,26 @@ def graded(slope, prob, nodes, out):
 
 
 @jit
+def graded_shares(slope, prob, nodes, out):
+    """Probabilities (item, category, node) of the graded model."""
+    work, nodes = np.empty((4, prob.shape[1] + 1)), whole(nodes)
+    curves = np.empty((2, nodes.size))
+    for j in range(prob.shape[0]):
+        n = prob.shape[1]
+        logits(slope[j], prob[j], n, work[0], work[1], work[2], work[3])
+        fill_shares(slope[j], work[2], work[3], n, nodes, curves, out[j])
+
+
+@jit
 def graded_reverse(slope, prob, nodes, counts, d_slope, d_prob):
     """Add the gradient of sum(counts * table) of the graded model."""
-    work = np.empty((6, prob.shape[1] + 1))
+    work, nodes = np.empty((6, prob.shape[1] + 1)), whole(nodes)
+    curves = np.empty((2, nodes.size))
     above, below, threshold, gap, d_threshold, d_gap = work
     for j in range(prob.shape[0]):
         a, row, n = slope[j], prob[j], prob.shape[1]
         scale = logits(a, row, n, above, below, threshold, gap)
-        d_slope[j] += pull(a, threshold, gap, n, nodes, counts[j], d_threshold, d_gap)
+        d_slope[j] += pull(a, threshold, gap, n, nodes, curves, counts[j], d_threshold, d_gap)
         d_slope[j] += logits_reverse(
             a, scale, row, n, above, below, threshold, gap, d_threshold, d_gap, d_prob[j]
         )
@@ -136,6 +172,11 @@ def graded_forward(slope, prob, nodes, out):
     graded(slope, prob, nodes, out)
 
 
+def graded_probabilities(slope, prob, nodes, out):
+    """Graded response model, as probabilities."""
+    graded_shares(slope, prob, nodes, out)
+
+
 def graded_backward(slope, prob, nodes, counts, d_slope, d_prob):
     """Reverse of the graded response model."""
     graded_reverse(slope, prob, nodes, counts, d_slope, d_prob)
@@ -144,6 +185,11 @@ def graded_backward(slope, prob, nodes, counts, d_slope, d_prob):
 def rasch_forward(spread, prob, nodes, out):
     """Rasch model: the graded model of two answers with one slope for all items."""
     graded(np.full(prob.shape[0], spread[0]), prob, nodes, out)
+
+
+def rasch_probabilities(spread, prob, nodes, out):
+    """Rasch model, as probabilities."""
+    graded_shares(np.full(prob.shape[0], spread[0]), prob, nodes, out)
 
 
 def rasch_backward(spread, prob, nodes, counts, d_spread, d_prob):
@@ -184,13 +230,17 @@ def rating_backward(slope, location, gap, nodes, counts, d_slope, d_location, d_
     n = gap.size + 2
     tau, threshold, distance = np.empty(n), np.empty(n), np.empty(n)
     d_tau, d_threshold, d_distance = np.zeros(n), np.empty(n), np.empty(n)
+    whole_nodes = whole(nodes)
+    curves = np.empty((2, whole_nodes.size))
     common_steps(gap, tau)
     for j in range(slope.size):
         for k in range(1, n):
             threshold[k] = slope[j] * (location[j] + tau[k])
         for k in range(1, n - 1):
             distance[k] = slope[j] * gap[k - 1]
-        d_slope[j] += pull(slope[j], threshold, distance, n, nodes, counts[j], d_threshold, d_distance)
+        d_slope[j] += pull(
+            slope[j], threshold, distance, n, whole_nodes, curves, counts[j], d_threshold, d_distance
+        )
         for k in range(1, n):
             d_slope[j] += d_threshold[k] * (location[j] + tau[k])
             d_location[j] += d_threshold[k] * slope[j]

@@ -17,7 +17,7 @@ from medpsy.posterior.intervals import check_interval
 from medpsy.posterior.judging.findings import Findings, Sheet, check_draws, posterior
 
 _SHARED: dict[str, tuple[str, str | None]] = {
-    "n": ("n", "count"), "mean": ("Mean", "two"), "sd": ("SD", "two"), "median": ("Median", "plain"),
+    "n": ("n", "count"), "mean": ("Mean", "two"), "sd": ("SD", "two"), "median": ("Median", "two"),
     "skew": ("Skew", "two"), "kurtosis": ("Kurtosis", "two"), "floor": ("Floor", "percent"),
     "ceiling": ("Ceiling", "percent"),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from medpsy.errors import SpecError
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.judging.findings import Findings, Sheet, check_draws
 from medpsy.posterior.judging.matrices import correlation_matrix
+from medpsy.posterior.judging.reliability import LIKELY, NOTHING
 from medpsy.posterior.summary import convergence
 
 
@@ -47,8 +48,9 @@ def efa(
     -------
     Findings
         ``loadings``: item, f1, f2, ... (for ``"bayes"`` posterior means, with f1_lower, f1_upper, ...),
-        communality. ``factors``: factor, variance (sum of squared loadings, in items), share, and for
-        oblique rotations the correlations with f1, f2, ...
+        communality, for ``"bayes"`` also p_heywood (probability of less than 2 % of variance of its own).
+        ``factors``: factor, variance (sum of squared loadings, in items), share, and for oblique rotations
+        the correlations with f1, f2, ...
 
     Raises
     ------
@@ -69,10 +71,9 @@ def efa(
     if not np.allclose(found.phi, np.eye(len(names))):
         table = table.assign(**{f"with_{name}": found.phi[:, k] for k, name in enumerate(names)})
     how = f"{method}, rotation {rotation if factors > 1 else 'none'}, {correlation} correlations"
+    caption = f"Pattern coefficients of standardised items: {how}."
     sheets = (
-        Sheet(
-            "loadings", f"Pattern coefficients of standardised items: {how}.", loadings, _printed(loadings)
-        ),
+        Sheet("loadings", caption, loadings, _printed(loadings)),
         Sheet("factors", "Variance that each factor explains, in items.", table, _printed(table)),
     )
     return Findings("efa", "Exploratory factor analysis", sheets, notes).noted(answers.note)
@@ -100,12 +101,16 @@ def _bayesian(answers: Answers, factors: int, interval: float, draws: int, seed:
     columns: dict[str, object] = {"item": list(answers.items)}
     for k, name in enumerate(names):
         columns |= {name: mean[:, k], f"{name}_lower": lower[:, k], f"{name}_upper": upper[:, k]}
-    loadings = pd.DataFrame(columns | {"communality": common.mean(axis=(0, 1))})
+    heywood = (residual < NOTHING).mean(axis=(0, 1))
+    loadings = pd.DataFrame(columns | {"communality": common.mean(axis=(0, 1)), "p_heywood": heywood})
     table = _factor_table(names, (aligned**2).sum(axis=1).mean(axis=0), len(loadings))
     notes = [
         "Answers are treated as numbers; every draw is turned by varimax and aligned by order and signs to "
         "the mean of all draws."
     ]
+    if (heywood > LIKELY).any():
+        bad = [f"{i} ({p:.2f})" for i, p in zip(answers.items, heywood, strict=True) if p > LIKELY]
+        notes.append(f"Heywood cases (probability that less than 2 % is their own): {', '.join(bad)}.")
     if rhat > 1.05:
         notes.append(f"The chains disagree (R-hat of communalities {rhat:.2f}): ask for more draws.")
     caption = f"Loadings of standardised items, posterior means with {100 * interval:g} % intervals."

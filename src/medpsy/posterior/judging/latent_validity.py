@@ -136,8 +136,7 @@ def _latent(frame: pd.DataFrame, interval: float) -> Sheet:
     printed = {
         "left": ("", "text"), "right": ("with", "text"), "n": ("n", "count"), "mean": ("r", "two"),
         "lower": ("Lower", "two"), "upper": ("Upper", "two"), "p_direction": ("P(direction)", "probability"),
-        "p_above_085": ("P(above .85)", "probability"), "p_above_090": ("P(above .90)", "probability"),
-        "p_left": ("P(AVE left above r²)", "probability"),
-        "p_right": ("P(AVE right above r²)", "probability"),
+        "p_above_085": ("P(r > .85)", "probability"), "p_above_090": ("P(r > .90)", "probability"),
+        "p_left": ("P(left AVE > r²)", "probability"), "p_right": ("P(right AVE > r²)", "probability"),
     }  # fmt: skip
     return Sheet("latent", f"Correlations of the constructs, {100 * interval:g} % intervals.", frame, printed)

@@ -19,10 +19,11 @@ from medpsy.classical.coefficients import (
 from medpsy.classical.correlation import covariance_draws, smooth, to_correlation
 from medpsy.classical.describe import pairwise_covariance
 from medpsy.classical.factor_gibbs import factor_draws
-from medpsy.classical.inputs import Answers, check_varying, twins
+from medpsy.classical.inputs import Answers, check_pairs, check_varying, twins
 from medpsy.posterior.intervals import check_interval
 from medpsy.posterior.judging.clustered import clustered
 from medpsy.posterior.judging.findings import Findings, Sheet, check_cut, check_draws, posterior, share
+from medpsy.posterior.judging.hierarchical import check_group_factors, hierarchical
 from medpsy.posterior.summary import convergence
 from medpsy.spec.model_spec import Construct
 
@@ -36,6 +37,8 @@ PRINTED = {
     "p_above": ("P(above cut)", "probability"),
 }  # fmt: skip
 AVE_CUT = 0.50
+#: A share of variance of its own that counts as none, and the probability of it at which a note says so.
+NOTHING, LIKELY = 0.02, 0.05
 
 
 def reliability(
@@ -43,6 +46,7 @@ def reliability(
     *,
     cut: float = 0.8,
     cluster: np.ndarray | None = None,
+    group_factors: int = 3,
     interval: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -56,6 +60,8 @@ def reliability(
         Value that a coefficient should exceed (an average variance extracted: 0.5).
     cluster : ndarray of str or int, shape (person,), optional
         Class, ward or centre of each person: adds intraclass correlations and multilevel omega.
+    group_factors : int
+        Behind omega hierarchical; 0 leaves it out.
     interval : float
     draws, seed : int
         Posterior draws.
@@ -80,13 +86,16 @@ def reliability(
     alpha: conjugate inverse-Wishart posterior of the covariances (Pfadt, van den Bergh & Sijtsma, 2022,
     doi:10.1080/00273171.2021.1891855). omega total, composite reliability and average variance extracted:
     Bayesian one-factor model of the items as continuous, missing answers drawn along. Alpha equals omega
-    only where all items measure equally strongly. Greatest lower bound: classical, without posterior.
+    only where all items measure equally strongly. omega hierarchical: what of the sum is due to one general
+    factor behind group factors, from :func:`medpsy.posterior.judging.hierarchical.hierarchical`. Greatest
+    lower bound: classical, without posterior.
     """
     check_interval(interval)
     check_cut(cut)
     check_draws(draws)
+    check_group_factors(group_factors)
     notes: list[str] = []
-    rows, lengths = _modules(answers, cut, interval, draws, seed, notes)
+    rows, lengths = _modules(answers, cut, interval, draws, seed, notes, group_factors)
     sheets = _sheets(rows, lengths, cut, interval)
     if cluster is not None:
         sheets += clustered(answers, cluster, cut, interval, draws, seed, notes)
@@ -94,11 +103,18 @@ def reliability(
 
 
 def _modules(
-    answers: Answers, cut: float, interval: float, draws: int, seed: int, notes: list[str]
+    answers: Answers,
+    cut: float,
+    interval: float,
+    draws: int,
+    seed: int,
+    notes: list[str],
+    group_factors: int,
 ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Rows of all modules, and their lengths for the wanted reliability."""
     rows: list[tuple[object, ...]] = []
     lengths: list[tuple[object, ...]] = []
+    short: list[str] = []
     for at, scale in enumerate(answers.scales):
         if len(scale.items) < 2:
             notes.append(
@@ -107,8 +123,23 @@ def _modules(
             continue
         check_varying(answers, scale.items)
         found, length = _module(answers, scale, cut, interval, draws, seed + at, notes)
+        general = hierarchical(
+            answers.block(scale.items), _regular(pairwise_covariance(answers.block(scale.items))),
+            group_factors, name=scale.name, draws=draws, seed=seed + at, notes=notes,
+        )  # fmt: skip
+        if general is None:
+            short.append(scale.name)
+        else:
+            n = max(int(row[2]) for row in found)  # type: ignore[call-overload]
+            row = _row(scale.name, "omega hierarchical", n, *general, cut, interval)
+            found.insert(2, row)  # after alpha and omega total
         rows += found
         lengths.append(length)
+    if short and group_factors:
+        notes.append(
+            f"Omega hierarchical, with {group_factors} group factors, needs more items than there are in "
+            f"{', '.join(short)}."
+        )
     return rows, lengths
 
 
@@ -152,6 +183,7 @@ def _module(
         notes.append(
             f"{scale.name}: {a} and {b} were answered alike by everybody. Was a column entered twice?"
         )
+    check_pairs(answers, scale.items)
     covariance, n, smoothed = covariance_draws(values, draws, np.random.default_rng(seed))
     if smoothed:
         notes.append(f"{scale.name}: the covariances were not positive definite and have been smoothed.")
@@ -166,6 +198,7 @@ def _module(
     if len(scale.items) > 2:
         loading, residual = _one_factor(values, draws, seed, scale.name, notes)
         standard = standardised_loadings(loading, residual)
+        notes += heywood_notes(scale.name, scale.items, 1 - standard**2)
         used = omega_of(loading, residual)
         for name, of, value in (
             ("omega total", used, cut),
@@ -200,6 +233,18 @@ def _one_factor(
             "coefficients; ask for more draws."
         )
     return loading.reshape(-1, loading.shape[-1]), residual.reshape(-1, residual.shape[-1])
+
+
+def heywood_notes(name: str, items: tuple[str, ...], left: np.ndarray) -> list[str]:
+    """A sentence where an item has probably no variance of its own; ``left`` (draw, item) is its share."""
+    chance = (left < NOTHING).mean(axis=0)
+    bad = [f"{item} ({p:.2f})" for item, p in zip(items, chance, strict=True) if p > LIKELY]
+    if not bad:
+        return []
+    return [
+        f"{name}: less than {100 * NOTHING:g} % of its variance is left of {', '.join(bad)} (probability; a "
+        "Heywood case). Does it repeat another item?"
+    ]
 
 
 def _regular(covariance: np.ndarray) -> np.ndarray:

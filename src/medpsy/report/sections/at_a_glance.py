@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+import pandas as pd
+
 from medpsy.plots.effects_forest import effects_forest
-from medpsy.plots.numbers import interval, probability, with_interval
+from medpsy.plots.numbers import MINUS, fixed, interval, probability, with_interval
 from medpsy.plots.path_diagram import path_diagram
 from medpsy.report.blocks import Block, Bullets, Figure, Section, Table, Text
 from medpsy.report.context import Context
@@ -17,17 +21,43 @@ def build(context: Context) -> Section | None:
     """Return sentences, path diagram, effects table and forest plot."""
     blocks: list[Block] = []
     if context.effects_text:
-        blocks.append(Bullets(list(context.effects_text)))
+        blocks.append(Bullets([re.sub(r"(?<=[ (])-(?=[\d.])", MINUS, text) for text in context.effects_text]))
     if not context.checks.empty or not context.trusted:
         passed = (
             "The diagnostics gate passed." if context.trusted else "The diagnostics gate failed; see below."
         )
         blocks.append(Text([passed]))
-    if not context.nodes.empty:
+    if not context.effects_text and (told := _measured(context)):
+        blocks.insert(0, Bullets(told))
+    if not context.edges.empty:  # one construct alone makes no diagram
         blocks.append(_diagram(context))
     if not context.effects.empty:
         blocks += [_effects(context), _forest(context)]
     return Section("At a glance", "at-a-glance", blocks) if blocks else None
+
+
+def _measured(context: Context) -> list[str]:
+    """What a measurement model found, in sentences: how reliable, and how much does not fit."""
+    told = [
+        f"{row['construct']}: {row['coefficient']} {fixed(row['mean'], 2)} ({context.mass} interval "
+        f"{fixed(row['lower'], 2)} to {fixed(row['upper'], 2)})."
+        for row in context.reliability.to_dict("records")
+        if pd.notna(row["lower"])
+    ]
+    items = getattr(context.parts.get("item_fit"), "items", None)
+    if items is not None:
+        names = ", ".join(dict.fromkeys(items.loc[items["flag"] != "", "item"].astype(str)))
+        told.append(f"Items that do not fit: {names}." if names else "Every item fits.")
+    pairs = context.parts.get("local_dependence")
+    if pairs is not None:
+        found = pairs[pairs["flag"].str.contains("Q3", regex=False)]
+        named = ", ".join(f"{a} with {b}" for a, b in zip(found["item_1"], found["item_2"], strict=True))
+        told.append(
+            f"Items that go together more than their constructs explain: {named}."
+            if named
+            else "No two items go together much more than their constructs explain."
+        )
+    return told
 
 
 def _diagram(context: Context) -> Figure:
@@ -60,11 +90,11 @@ def _effects(context: Context) -> Table:
         notes.append("Standardised: in standard deviations of the variables at the two ends of the effect.")
     columns = {
         "effect": ("Effect", "text"), "text": ("Path", "text"), "mean": ("Mean", "estimate"),
-        "median": ("Median", "estimate"), "sd": ("SD", "estimate"), "lower": ("Lower", "estimate"),
+        "sd": ("SD", "estimate"), "lower": ("Lower", "estimate"),
         "upper": ("Upper", "estimate"), "p_direction": ("P(direction)", "probability"),
         "rope": ("ROPE", "text"), "in_rope": ("In ROPE", "percent"), "std": ("Standardised", "numbers"),
     }  # fmt: skip
-    optional = ("text", "median", "rope", "in_rope", "std")
+    optional = ("text", "rope", "in_rope", "std")
     caption = f"Effects with {context.mass} intervals."
     return table(caption, frame, columns, notes=notes, optional=optional)
 

@@ -33,7 +33,7 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
     found: dict[str, Any] = {
         "moderators": list(design.moderators),
         "conditional": conditional(result, interval=interval),
-        "contrasts": contrasts(result, interval=interval),
+        "contrasts": contrasts(result, interval=interval, one_at_a_time=True),
         "curves": [],
         "lines": [],
         "natural": None,
@@ -91,9 +91,16 @@ def build(context: Context) -> Section | None:
 
 def _effects(context: Context, frame: pd.DataFrame, names: list[str]) -> Any:
     moderators = [name for name in names if name in frame.columns]
+    # What no moderator touches is told once.
+    every = frame.groupby(["effect", "text"], sort=False)["mean"].transform("nunique") == 1
+    keep = ~every | ~frame.duplicated(["effect", "text"])
+    frame, every = frame[keep].reset_index(drop=True), every[keep].to_numpy()
     shown = frame.copy()
     for name in moderators:
-        shown[name] = [value if isinstance(value, str) else estimate(value) for value in frame[name]]
+        shown[name] = [
+            "any" if same else value if isinstance(value, str) else estimate(value)
+            for value, same in zip(frame[name], every, strict=True)
+        ]
     triples = zip(frame["std_mean"], frame["std_lower"], frame["std_upper"], strict=True)
     shown["std"] = [with_interval(*triple) for triple in triples]
     columns = {"effect": ("Effect", "text"), "text": ("Path", "text")}
@@ -112,7 +119,11 @@ def _contrasts(context: Context, frame: pd.DataFrame) -> Any:
         "minus": ("Minus at", "text"), "mean": ("Difference", "estimate"), "lower": ("Lower", "estimate"),
         "upper": ("Upper", "estimate"), "p_direction": ("P(direction)", "probability"),
     }  # fmt: skip
-    return table(f"Differences of the conditional effects with {context.mass} intervals.", frame, columns)
+    caption = (
+        f"Differences of the conditional effects with {context.mass} intervals; of several moderators one at "
+        "a time, the others at their first value."
+    )
+    return table(caption, frame, columns)
 
 
 def _natural(context: Context, frame: pd.DataFrame) -> Any:

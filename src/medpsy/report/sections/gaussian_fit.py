@@ -14,7 +14,7 @@ from medpsy.report.context import Context
 from medpsy.report.tables import table
 from medpsy.result import Result
 
-ORDER = 69
+ORDER = 68
 #: Residual correlations that are printed.
 SHOWN = 15
 

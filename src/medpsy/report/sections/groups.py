@@ -30,7 +30,7 @@ from medpsy.posterior.group_fits import (
 from medpsy.posterior.group_means import group_means
 from medpsy.posterior.invariance import CONFIGURAL, aligned, invariance_table, means_by_level
 from medpsy.posterior.item_differences import expected_by_group, item_differences, score_impact
-from medpsy.report.blocks import Block, Section, Text
+from medpsy.report.blocks import Block, Heading, Section, Text
 from medpsy.report.context import Context
 from medpsy.report.figures import drawn, slug
 from medpsy.report.tables import table
@@ -62,7 +62,8 @@ def gather(result: Result, interval: float) -> list[Part] | None:
     """Return one part per comparison."""
     asked = result.provenance.get("report", {})
     known = result.provenance.get("sampler", {})
-    sampling = {key: known[key] for key in SAMPLING if known.get(key) is not None} | {"progress": False}
+    given = known | {"draws": known.get("draws asked")}  # as many as it takes, unless the user said how many
+    sampling = {key: given[key] for key in SAMPLING if given.get(key) is not None} | {"progress": False}
     parts = [_own(result, interval)] if result.data.groups is not None else []
     for key, compare in (("dif", _dif), ("invariance", _invariance), ("differences", _differences)):
         for by in asked.get(key, ()):
@@ -97,7 +98,7 @@ def _dif(result: Result, by: str, interval: float, sampling: dict[str, Any]) -> 
     shown = fits.get(RELEASED, fits[NEARLY])
     words = f"Flagged: {', '.join(flagged)}." if flagged else "No item is flagged."
     return Part(
-        f"Items that work differently: {by}",
+        f"Differential item functioning by {by}",
         [
             f"{words} A difference is flagged where it is relevant with probability above one half; "
             f"differences are shrunk to zero together.",
@@ -122,7 +123,7 @@ def _invariance(result: Result, by: str, interval: float, sampling: dict[str, An
     ]
     found = {name: aligned(fits[CONFIGURAL], name) for name in able}
     return Part(
-        f"Measurement invariance: {by}",
+        f"Measurement invariance over {by}",
         _untrusted(fits),
         levels=invariance_table(fits, interval=interval),
         by_level=means_by_level(fits, found, interval=interval),
@@ -159,7 +160,9 @@ def build(context: Context) -> Section | None:
         return None
     blocks: list[Block] = []
     for at, part in enumerate(parts):
-        blocks.append(Text([part.title, *part.notes]))
+        blocks.append(Heading(part.title))
+        if part.notes:
+            blocks.append(Text(part.notes))
         blocks += _blocks(part, f"groups-{at}-{slug(part.title)}", context)
     return Section("Groups", "groups", blocks)
 
@@ -183,7 +186,9 @@ def _blocks(part: Part, name: str, context: Context) -> list[Block]:
         out.append(drawn(figure, name=f"{name}-items", caption=caption, alt=alt))
         out.append(
             table("Differences of items", rows, ITEMS, optional=("class",), notes=[
-                "location: uniform, in logits; slope: non-uniform, log ratio. Class B: 0.43, C: 0.64 logits."
+                "location: uniform, in logits; slope: non-uniform, log ratio. P(relevant), P(large): "
+                "probability of a relevant, of a large difference. Class of uniform ones: A negligible, "
+                "B relevant (0.43 logits), C large (0.64)."
             ])
         )  # fmt: skip
     for curves in part.curves:
@@ -193,7 +198,17 @@ def _blocks(part: Part, name: str, context: Context) -> list[Block]:
         out.append(drawn(item_by_group(curves), name=f"{name}-{slug(item)}", caption=caption, alt=alt))
     if not part.impact.empty:
         whole = part.impact[part.impact["item"] == ""]
-        out.append(table("What the differences do to the expected sum score of a group", whole, IMPACT))
+        out.append(
+            table(
+                "What the differences do to the expected sum score of a group",
+                whole,
+                IMPACT,
+                notes=[
+                    "In points of the sum score, averaged over the persons of the group. Signed: differences "
+                    "that cancel do so; unsigned: they do not."
+                ],
+            )
+        )
     if not part.means.empty:
         rows = part.means.assign(
             effect=part.means["group"] + " − " + part.means["against"],

@@ -100,7 +100,10 @@ def _categories(categories: pd.DataFrame) -> list[Block]:
     unused = categories[categories["count"] == 0]
     told = []
     if not unordered.empty:
-        told.append(f"Those who chose a higher category do not stand higher: {_named(unordered)}.")
+        told.append(
+            "Those who gave these answers do not stand higher on average than those who gave the one below: "
+            f"{_named(unordered)}. Few answers make this likely by chance."
+        )
     else:
         told.append("In every item those who chose a higher category stand higher on the construct.")
     if not unused.empty:

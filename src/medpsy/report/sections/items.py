@@ -74,7 +74,7 @@ def _construct(context: Context, part: dict[str, Any], at: int) -> list[Block]:
         "item": ("Item", "text"), "label": ("From this answer on", "text"), "location": ("Median", "two"),
         "lower": ("Lower", "two"), "upper": ("Upper", "two"),
     }  # fmt: skip
-    return [
+    boundaries: list[Block] = [
         drawn(
             boundary_curves(curves),
             name=f"boundaries-{key}",
@@ -82,7 +82,11 @@ def _construct(context: Context, part: dict[str, Any], at: int) -> list[Block]:
             "and "
             f"{context.mass} band. Where a curve crosses one half (dashed) stands its step.",
             alt=f"Probability of each answer or a further one as {title} rises. Steps: {places}.",
-        ),
+        )
+    ]
+    several = curves.sizes["step"] > 1  # with two answers the category curves say it all
+    return [
+        *(boundaries if several else []),
         drawn(
             wright_map(part["persons"], steps, construct=title),
             name=f"wright-{key}",

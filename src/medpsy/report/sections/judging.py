@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from medpsy.classical.inputs import read_answers
 from medpsy.posterior.judging.findings import Findings
 from medpsy.posterior.judging.judge import judge
 from medpsy.posterior.judging.latent_validity import latent_validity
-from medpsy.report.blocks import Block, Section, Text
+from medpsy.report.blocks import Block, Heading, Section
 from medpsy.report.context import Context
 from medpsy.report.judged import blocks
 from medpsy.result import Result
@@ -38,5 +39,7 @@ def build(context: Context) -> Section | None:
         return None
     out: list[Block] = []
     for found in parts:
-        out += [Text([found.title]), *blocks(found, leave_out=ELSEWHERE.get(found.name, ()))]
+        # The note of the page stands under every table already.
+        told = replace(found, notes=tuple(note for note in found.notes if note != context.note))
+        out += [Heading(found.title), *blocks(told, leave_out=ELSEWHERE.get(found.name, ()))]
     return Section("How good the questionnaire is", "how-good-the-questionnaire-is", out)

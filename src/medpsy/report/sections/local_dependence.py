@@ -32,8 +32,8 @@ def build(context: Context) -> Section | None:
     about = pairs.attrs
     told = [
         f"Q3 lies {FAR:g} above the mean in {about['flags']['Q3']} of {about['pairs']['Q3']} pairs "
-        f"({about['by_chance']['Q3']:.1f} in answers made by the model); the two-way table is unlike the "
-        f"expected one in {about['flags']['table']} of {about['pairs']['table']} pairs "
+        f"({about['by_chance']['Q3']:.1f} on average in answers made by the model); the two-way table is "
+        f"unlike the expected one in {about['flags']['table']} of {about['pairs']['table']} pairs "
         f"(at most {about['by_chance']['table']:.1f} by chance).",
         "Items that go together too much say less than their number suggests: reliability is overstated. "
         "Look at their wording; model what they share (a testlet, a second construct) or leave one out.",

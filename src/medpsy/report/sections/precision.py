@@ -72,6 +72,16 @@ def _construct(context: Context, curves: xr.Dataset, at: int) -> list[Block]:
         f"{item} {100 * value:.0f} %"
         for item, value in zip(first["item_name"].values[:3], (first / share.sum()).values[:3], strict=True)
     )
+    if np.ptp(test.to_numpy()) < 1e-6 * float(test.max()):
+        # Numbers with normal residuals inform alike wherever a person stands: there is no curve to draw.
+        error = fixed(1 / np.sqrt(test.max()), 2)
+        return [
+            Text([
+                f"{name} is measured equally precisely everywhere: the standard error of a "
+                f"maximum-likelihood score is {error} standard deviations. Of the information most comes "
+                f"from {most}."
+            ])
+        ]  # fmt: skip
     sentence = (
         f"{name} is measured most precisely at {fixed(peak, 1)} standard deviations from the mean, where the "
         f"standard error of a maximum-likelihood score is {fixed(1 / np.sqrt(test.max()), 2)}. Of the "

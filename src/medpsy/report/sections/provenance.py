@@ -16,7 +16,7 @@ ORDER = 90
 def build(context: Context) -> Section | None:
     """Return the provenance as a flat table, and the citations."""
     blocks: list[Block] = []
-    rows = list(flatten(context.provenance))
+    rows = [(what, value) for what, value in flatten(context.provenance) if value]
     if rows:
         blocks.append(Table("How this result was made.", pd.DataFrame(rows, columns=["What", "Value"])))
     if context.citations:
@@ -25,7 +25,7 @@ def build(context: Context) -> Section | None:
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, text) for every leaf of nested mappings; numbers are kept in full."""
+    """Yield (path, text) for every leaf of nested mappings; the file provenance.json has numbers in full."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from flatten(inner, f"{path} / {key}" if path else str(key))
@@ -34,5 +34,7 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from flatten(inner, f"{path} / {at}")
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield path, ", ".join(map(str, value))
+    elif isinstance(value, float):
+        yield path, f"{value:.6g}"
     else:
         yield path, "" if value is None else str(value)

@@ -50,9 +50,13 @@ def build(context: Context) -> Section | None:
         some = int(((rows["answered"] > 0) & (rows["answered"] < rows["items"])).sum())
         sentences.append(
             f"{name}: {count(len(rows))} persons; standard errors from {fixed(rows['sd'].min(), 2)} to "
-            f"{fixed(rows['sd'].max(), 2)}, median {fixed(rows['sd'].median(), 2)}. {_people(some)} "
-            f"left some items out, {_people(silent)} all of them: they have scores, too, with larger "
-            "standard errors."
+            f"{fixed(rows['sd'].max(), 2)}, median {fixed(rows['sd'].median(), 2)}. "
+            + (
+                f"{_people(some)} left some items out, {_people(silent)} all of them: they have scores, too, "
+                "with larger standard errors."
+                if some or silent
+                else "Nobody left an item out."
+            )
         )
     blocks: list[Block] = [
         Text(sentences),
@@ -87,7 +91,7 @@ def _sums(context: Context, title: str, held: pd.DataFrame, at: int) -> list[Blo
         "Score: posterior mean of the construct given the sum, in standard deviations over the persons. "
         "Items: its "
         f"{context.mass} interval from not knowing the items. SD, lower, upper: of a person with that sum. "
-        f"Without a sum score, for an answer is missing: {_people(missing)}."
+        + (f"Without a sum score, because an answer is missing: {_people(missing)}." if missing else "")
     ]
     ends = held.iloc[[0, -1]]
     return [

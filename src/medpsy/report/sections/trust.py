@@ -37,7 +37,9 @@ def build(context: Context) -> Section | None:
     if context.loo is not None and not context.loo.empty:
         plain = isinstance(context.loo.index, pd.RangeIndex)
         frame = context.loo if plain else context.loo.rename_axis(context.loo.index.name or "").reset_index()
-        blocks.append(Table("Leave-one-person-out cross-validation, persons' scores integrated out.", frame))
+        formats = {name: "numbers" for name in ("Value", "Standard error") if name in frame.columns}
+        caption = "Leave-one-person-out cross-validation, persons' scores integrated out."
+        blocks.append(Table(caption, frame, formats))
     return Section("Can it be trusted", "can-it-be-trusted", blocks) if blocks else None
 
 

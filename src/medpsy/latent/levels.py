@@ -1,0 +1,40 @@
+"""Who is who among the clusters of a model: what every cluster has for itself, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Clusters of one survey.
+
+    Parameters
+    ----------
+    by : str
+        Variable that makes the clusters.
+    labels : tuple of str
+        Names of the clusters.
+    index : ndarray, shape (person,)
+        Cluster of every person.
+    columns : ndarray, shape (cluster,)
+        Design column that is one for the persons of a cluster.
+    upper : ndarray of int
+        Design columns that are the same for all persons of a cluster, the constant first.
+    own : int, optional
+        The only cluster of these persons, where every cluster is a model of its own.
+    """
+
+    by: str
+    labels: tuple[str, ...]
+    index: np.ndarray
+    columns: np.ndarray
+    upper: np.ndarray
+    own: int | None = None
+
+    @property
+    def size(self) -> np.ndarray:
+        """Persons in every cluster."""
+        return np.bincount(self.index, minlength=len(self.labels))
