@@ -20,7 +20,6 @@ from medpsy.plots.with_without import with_without
 from medpsy.posterior.common_method import (
     HYPOTHESISED,
     METHOD,
-    ONE,
     MethodFits,
     _linear,
     as_numbers,
@@ -207,12 +206,11 @@ def simulated(n: int, method: float, seed: int = 1) -> Survey:
 
 
 @pytest.mark.slow
-def test_a_method_inflates_the_correlation_and_the_factor_takes_it_back() -> None:
+def test_a_method_inflates_the_correlation_and_two_constructs_can_hardly_tell() -> None:
     text = "a =~ a1..a4\nb =~ b1..b4"
     found = mp.common_method(simulated(800, 0.5), text, seed=2, draws=400, chains=2, progress=False)
     row = found["estimates"].iloc[0]
-    assert row["mean"] > 0.4 and row["with_lower"] < 0.3 < row["with_upper"]
-    assert row["with_mean"] < row["mean"]
+    assert row["mean"] > 0.4 and row["with_mean"] < row["mean"]
+    assert row["with_upper"] - row["with_lower"] > 2 * (row["upper"] - row["lower"])
     assert found["method"]["mean"].iloc[-1] > 0.1
-    models = found["models"].set_index("model")["elpd"]
-    assert models[METHOD] > models[HYPOTHESISED] > models[ONE]
+    assert any("hardly more than a guess" in note for note in found.notes)
