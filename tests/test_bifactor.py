@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
 
+import medpsy as mp
 import twins
 from made_posterior import made
 from medpsy.api.models import Model
@@ -303,8 +304,7 @@ START = "x =~ x1..x6\ny =~ y1..y3\n"
 BAD = {
     "one item": ("s =~ x1\ns ~~ 0*x", "specific factor 's' has 1 item"),
     "two factors": ("s =~ x1..x3\ns ~~ 0*x\nt =~ x3..x5\nt ~~ 0*x", "item 'x3' is in 's' and 't'"),
-    "all items": ("x ~~ 0*y", "neither is measured by some of the items of the other"),
-    "outside": ("s =~ x1 + y1\ns ~~ 0*x", "neither is measured by some"),
+    "outside": ("s =~ x1 + y1\ns ~~ 0*x", "item 'x1' measures both 'x' and 's'"),
     "unknown": ("s =~ x1..x3\ns ~~ 0*z", "'z' is not measured by items"),
     "not said": ("s =~ x1..x3", "item 'x1' measures both"),
 }
@@ -349,7 +349,13 @@ def test_the_page_on_structures_names_the_default_priors() -> None:
         Model("x =~ x1..x3 + cross*m1\nm =~ m1..m3"),
         Model("x =~ x1..x3\nm =~ m1..m3\ny =~ y1..y3\ng =~ x + m + y"),
     ]
-    further = ("specific_slope", "testlet_sd", "cross_slope", "second_order_slope")
+    items = mp.GradedResponse("x", "x1..x3")
+    properties = {"length": {"x1": 1.0, "x2": 2.0, "x3": 4.0}, "kind": {"x1": "a", "x2": "b", "x3": "a"}}
+    models.append(Model([mp.explain_items(items, properties)]))
+    further = (
+        "specific_slope", "testlet_sd", "cross_slope", "second_order_slope", "location_effect",
+        "location_level_sd",
+    )  # fmt: skip
     rows = [row for model in models for row in model.composed.table if row.target.startswith(further)]
     assert written == {(row.target.partition(".")[0], str(row.prior)) for row in rows}
 

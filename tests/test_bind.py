@@ -208,7 +208,7 @@ def test_numbers_that_never_vary_are_refused() -> None:
 
 
 def test_a_binary_outcome_is_coded_zero_and_one() -> None:
-    with pytest.raises(DataError, match="binary outcome 'passed' holds the value 2"):
+    with pytest.raises(DataError, match="binary variable 'passed' holds the value 2"):
         bound(X + "\npassed ~ x", with_values(passed=np.arange(15.0) % 3), families={"passed": "bernoulli"})
     data = bound(X + "\ngender ~ x", survey(), families={"gender": "bernoulli"})
     np.testing.assert_array_equal(data.observed[:, 1], survey().variables["gender"])

@@ -151,8 +151,8 @@ def test_every_family_structure_and_engine_that_go_together_have_a_case() -> Non
             data = bound(text, survey(categories=categories), family=family, priors=priors)
             assert data.model.structure.name == structure
             possible |= {(family, structure, e.name) for e in engines().values() if e.accepts(data).accepted}
-    # What a second order does is held to its contract in test_second_order.py.
-    assert {s for _, s, _ in possible} | {"second_order"} == set(structures())
+    # Second orders and linear models are held to it in test_second_order.py and test_linear.py.
+    assert {s for _, s, _ in possible} | {"second_order", "linear"} == set(structures())
     # On the grid numbers are never chosen alone; they are there beside ordinal constructs.
     assert possible - covered == set()
 

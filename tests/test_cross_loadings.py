@@ -202,7 +202,7 @@ BAD = {
     "x =~ x1..x3 + cross*y1": "has a cross-loading on 'y1', which is no construct's item",
     "x =~ x1..x3 + cross*m1 + cross*m1\nm =~ m1..m3": "lists the cross-loading on 'm1' twice",
     "x =~ x1..x4\ns =~ x1 + x2\ns ~~ 0*x\nm =~ m1..m3 + cross*x1": "and specific factors cannot be combined",
-    "x =~ x1..x3 + half*m1\nm =~ m1..m3": "unexpected '*'",
+    "x =~ x1..x3 + half*m1\nm =~ m1..m3": "fixed or labelled loadings",
 }
 
 

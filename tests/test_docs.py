@@ -48,7 +48,7 @@ def test_every_page_is_in_the_index() -> None:
     [
         ("a*b + c", "a*b + d", "unknown label"),
         ("a*sleepiness + sex", "a*sleepiness sex", "unexpected"),
-            ("total    := a*b + c\n", "total    := a*b + c\n  sleepiness ~ depression\n", "cycle"),
+        ("total    := a*b + c\n", "total    := a*b + c\n  sleepiness ~ depression\n", "cycle"),
     ],
 )
 def test_errors_of_model_text_read_as_shown(old: str, new: str, word: str) -> None:

@@ -92,7 +92,8 @@ def test_values_are_added_to_rows_that_overlap() -> None:
 
 def test_the_contraction_is_the_sum_over_all_nodes() -> None:
     rng = np.random.default_rng(3)
-    weight, s, t = rng.random((7, 6, 16)), [rng.random(n) for n in (4, 5, 8)], [rng.random(n) for n in (4, 5, 8)]
+    weight = rng.random((7, 6, 16))
+    s, t = ([rng.random(n) for n in (4, 5, 8)] for _ in range(2))
     zero, one = (np.stack([s[d], s[d] * t[d]]) for d in (0, 1))
     out0, out1, out2, cross = np.zeros((4, LANES)), np.zeros((5, LANES)), np.empty(8), np.empty((3, LANES))
     jit(contracted)(weight, zero, one, s[2], t[2], out0, out1, out2, cross)

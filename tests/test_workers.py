@@ -55,8 +55,12 @@ def test_an_interruption_asks_the_workers_to_stop_and_keeps_what_they_have() -> 
             time.sleep(0.01)
         return "stopped" if state.stop() else "late"
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start without one
     threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    found, stopped = forked(work, 3, 2, QUIET)
+    try:
+        found, stopped = forked(work, 3, 2, QUIET)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert stopped
     assert found == ["stopped", "stopped", None]
 

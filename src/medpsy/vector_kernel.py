@@ -128,7 +128,7 @@ def exponentials(typingctx, values_, out_, length):
 
 @intrinsic
 def logistic_curves(typingctx, slope, shift, nodes_, upper_, lower_, length):
-    """upper = logistic(x) and lower = logistic(-x) at x = slope * node - shift; slope and shift are float64."""
+    """upper = logistic(x), lower = logistic(-x) at x = slope * node - shift; slope, shift are float64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         slope, shift, nodes, upper, lower, length = args

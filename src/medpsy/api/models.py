@@ -201,13 +201,15 @@ class Model(PriorVerbs):
 
     # What it does
 
-    def fit(self, survey: Survey | None = None, **options: Any) -> Fit:
+    def fit(self, survey: Survey | pd.DataFrame | None = None, **options: Any) -> Fit:
         """Sample the posterior.
 
         Parameters
         ----------
-        survey : Survey, optional
-            Screened answers. Left out, those that the model file names (see :meth:`answers`).
+        survey : Survey or DataFrame, optional
+            Screened answers. Left out, those that the model file names (see :meth:`answers`). A data frame
+            without an instrument: the answer categories of a construct are all whole numbers from the lowest
+            to the highest answer given, and no item is reversed.
         **options
             Instead of answers to a Gaussian model ``cov``, ``n`` and ``means``, as in
             :func:`medpsy.read_covariance`. Those of :func:`medpsy.fit.fit`: draws, tune, chains, seed, cores,
@@ -328,17 +330,22 @@ class Model(PriorVerbs):
 
         return answers(self, seed=seed)
 
-    def _survey(self, survey: Survey | None) -> Survey:
+    def _survey(self, survey: Survey | pd.DataFrame | None) -> Survey:
         from medpsy.survey.survey import Survey as Answers
 
         if survey is None:
             return self.answers().survey
-        if not isinstance(survey, Answers):
-            raise DataError(
-                f"the answers come as {type(survey).__name__}, not as a Survey",
-                hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
-            )
-        return survey
+        if isinstance(survey, Answers):
+            return survey
+        if type(survey).__name__ == "DataFrame":
+            from medpsy.survey.guess import guessed
+            from medpsy.survey.read import from_frame
+
+            return from_frame(survey, self.instrument or guessed(survey, self.composed.spec))
+        raise DataError(
+            f"the answers come as {type(survey).__name__}, not as a Survey",
+            hint="Pass medpsy.read_survey(...), a data frame, or the .survey of a screening.",
+        )
 
     def _data(self, survey: Survey | None) -> ModelData:
         from medpsy.bind import bind

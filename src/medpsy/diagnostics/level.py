@@ -23,8 +23,8 @@ class Level:
             return ()
         if "scores given" not in str(evidence.level):
             text = (
-                f"log-likelihood terms are those of a {evidence.level}: leave-one-out integrates the effects of "
-                "the clusters out again, for a part of the draws"
+                f"log-likelihood terms are those of a {evidence.level}: leave-one-out integrates the effects "
+                "of the clusters out again, for a part of the draws"
             )
             return (CheckResult(self.name, self.code, None, None, None, text, ""),)
         text = (

@@ -167,7 +167,8 @@ def check(result: Result) -> None:
         )
     if part.layout.levels is not None:
         raise SpecError(
-            f"persons of the same {part.layout.levels.by} are alike: one covariance matrix does not describe them",
+            f"persons of the same {part.layout.levels.by} are alike: one covariance matrix does not "
+            "describe them",
             hint="Compare models with the same clusters by leaving clusters out: fit.compare(other).",
         )
     if level(result) != MARGINAL:

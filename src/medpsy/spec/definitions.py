@@ -33,7 +33,9 @@ def check_labels(spec: ModelSpec) -> None:
     where = [(path.label, path.key, f"{path.target} ~ {path.term}") for path in spec.paths]
     where += [(c.label, f"{c.left}~~{c.right}", f"{c.left} ~~ {c.right}") for c in spec.covariances]
     if spec.clusters is not None:
-        where += [(p.label, p.key, f"{p.target} ~ {p.source} between clusters") for p in spec.clusters.between]
+        where += [
+            (p.label, p.key, f"{p.target} ~ {p.source} between clusters") for p in spec.clusters.between
+        ]
     for label, key, text in where:
         if label is None:
             continue

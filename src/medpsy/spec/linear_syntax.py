@@ -122,7 +122,7 @@ def _marks(statement: tuple[list[Token], Token, list[Token]], items: Mapping[str
         return number or missing
     names = [left[0].text, *_names(right)]
     # A construct with itself, or with a variable that is no construct, is for the reader of all families.
-    if left[0].text in names[1:-1] or any(name not in items for name in names[:-1]):
+    if left[0].text in names[1:-1] or left[0].text not in items:
         return left[0]
     sets = [set(items.get(name, ())) for name in names]
     nested = any(own < sets[0] or sets[0] < own for own in sets[1:])
@@ -186,6 +186,10 @@ class _LinearReader:
             token = self.places.get(error.subject[:length])
             if token is not None:
                 return self.source.error(error.message, token, error.hint)
+        said = {token.text: token for token in tokenize(self.source) if token.kind == "name"}
+        for name in reversed(error.subject):
+            if name in said:
+                return self.source.error(error.message, said[name], error.hint)
         return error
 
     def read(self) -> None:

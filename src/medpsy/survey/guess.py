@@ -1,0 +1,84 @@
+"""An instrument for a data frame that comes without one: what the model asks for, as the columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from medpsy.errors import DataError, nearest
+from medpsy.spec.model_spec import ModelSpec
+from medpsy.survey.instrument import Instrument, Module, Variable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A column of texts with more different ones than this is no category.
+MOST_LEVELS = 30
+
+
+def guessed(frame: pd.DataFrame, spec: ModelSpec) -> Instrument:
+    """Modules and variables of a model, read off a data frame.
+
+    The items of a construct share one answer scale: all whole numbers from the lowest to the highest that
+    anybody answered. Categories that nobody used at either end, reversed items and labels cannot be seen in
+    the answers; they take an instrument. Further columns are numbers or categories, as they look.
+
+    Raises
+    ------
+    DataError
+        An item has no column, or its answers are no whole numbers.
+    """
+    modules: list[Module] = []
+    taken: set[str] = set()
+    for construct in spec.constructs:
+        items = tuple(item for item in construct.items if item not in taken)
+        if construct.family == "gaussian" or not items:
+            continue
+        modules.append(Module(construct.name, items, _codes(frame, items, construct.name)))
+        taken.update(items)
+    rest = [str(name) for name in frame.columns if str(name) not in taken]
+    variables = (_variable(name, frame[name]) for name in rest)
+    return Instrument(tuple(modules), tuple(v for v in variables if v is not None))
+
+
+def _codes(frame: pd.DataFrame, items: Iterable[str], construct: str) -> tuple[int, ...]:
+    """Every whole number between the lowest and the highest answer."""
+    import pandas as pd
+
+    low, high = [], []
+    for item in items:
+        if item not in frame.columns:
+            raise DataError(
+                f"the data frame has no column '{item}', an item of '{construct}'",
+                hint=nearest(item, [str(name) for name in frame.columns]),
+            )
+        values = pd.to_numeric(frame[item], errors="coerce")
+        odd = frame[item][frame[item].notna() & (values.isna() | (values % 1 != 0))]
+        if len(odd):
+            raise DataError(
+                f"item '{item}' of '{construct}' holds {str(odd.iloc[0])!r}, which is no whole number",
+                hint="Pass an instrument with the labels: medpsy.from_frame(frame, instrument). "
+                "For numbers without categories say family='gaussian'.",
+            )
+        if values.notna().any():
+            low.append(int(values.min()))
+            high.append(int(values.max()))
+    if not low or min(low) == max(high):
+        raise DataError(
+            f"everybody gives the same answer, or none, to all items of '{construct}'",
+            hint="Pass an instrument that names the answer categories.",
+        )
+    return tuple(range(min(low), max(high) + 1))
+
+
+def _variable(name: str, column: pd.Series) -> Variable | None:
+    """The column as a number or a category; None where it is neither."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return Variable(name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = [str(level) for level in column.cat.categories]
+    else:
+        levels = sorted({str(value) for value in column.dropna()})
+    return Variable(name, "category", tuple(levels)) if 2 <= len(levels) <= MOST_LEVELS else None

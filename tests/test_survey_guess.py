@@ -1,0 +1,51 @@
+"""A data frame without an instrument."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import medpsy as mp
+from medpsy.survey.guess import guessed
+
+FRAME = pd.DataFrame(
+    {
+        "q1": [1, 3, None, 2], "q2": [2, 2, 3, 5], "q3": [0.5, 1.5, 2.5, None], "q4": [1.0, 2.0, 3.0, 4.0],
+        "age": [20, 31, 25, 40], "sex": ["f", "m", "f", "m"], "remarks": ["a b", "c", None, "d"],
+        "one": ["x"] * 4,
+    }
+)  # fmt: skip
+
+
+def test_items_get_the_whole_scale_and_other_columns_are_numbers_or_categories() -> None:
+    spec = mp.Model("f =~ q1 + q2; g =~ q3 + q4; f ~ age", families={"g": "gaussian"}).spec
+    made = guessed(FRAME, spec)
+    assert [(m.name, m.items, m.codes) for m in made.modules] == [("f", ("q1", "q2"), (1, 2, 3, 4, 5))]
+    kinds = {v.name: (v.kind, v.levels) for v in made.variables}
+    assert kinds["age"] == kinds["q3"] == ("number", ())
+    assert kinds["sex"] == ("category", ("f", "m"))
+    assert "one" not in kinds
+
+
+def test_a_frame_is_fitted_as_its_survey_is() -> None:
+    model = mp.Model("f =~ q1 + q2; f ~ age")
+    survey = model._survey(FRAME)
+    assert survey.codes.tolist() == [[0, 1], [2, 1], [-1, 2], [1, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("f =~ q1 + q22", "no column 'q22', an item of 'f'"),
+        ("f =~ q1 + q3", "item 'q3' of 'f' holds '0.5', which is no whole number"),
+        ("f =~ sex + q1", "item 'sex' of 'f' holds 'f'"),
+    ],
+)
+def test_what_is_no_item_is_named(text: str, word: str) -> None:
+    with pytest.raises(mp.DataError, match=word):
+        mp.Model(text)._survey(FRAME)
+
+
+def test_answers_that_never_differ_need_an_instrument() -> None:
+    with pytest.raises(mp.DataError, match="everybody gives the same answer"):
+        mp.Model("f =~ a + b")._survey(pd.DataFrame({"a": [2, 2], "b": [2, None]}))
