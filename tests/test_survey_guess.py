@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import medpsy as mp
-from medpsy.survey.guess import guessed
+from medpsy.api.guess import guessed
 
 FRAME = pd.DataFrame(
     {

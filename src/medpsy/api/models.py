@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.api.measurement import measurement
 from medpsy.api.prior_verbs import PriorVerbs
-from medpsy.errors import DataError, SpecError
+from medpsy.errors import SpecError
 from medpsy.model import ComposedModel, compose
 from medpsy.spec.clusters import Clusters, read_clusters
 from medpsy.spec.groups import Groups, read_groups
@@ -331,21 +331,9 @@ class Model(PriorVerbs):
         return answers(self, seed=seed)
 
     def _survey(self, survey: Survey | pd.DataFrame | None) -> Survey:
-        from medpsy.survey.survey import Survey as Answers
+        from medpsy.api.guess import as_survey
 
-        if survey is None:
-            return self.answers().survey
-        if isinstance(survey, Answers):
-            return survey
-        if type(survey).__name__ == "DataFrame":
-            from medpsy.survey.guess import guessed
-            from medpsy.survey.read import from_frame
-
-            return from_frame(survey, self.instrument or guessed(survey, self.composed.spec))
-        raise DataError(
-            f"the answers come as {type(survey).__name__}, not as a Survey",
-            hint="Pass medpsy.read_survey(...), a data frame, or the .survey of a screening.",
-        )
+        return self.answers().survey if survey is None else as_survey(survey, self)
 
     def _data(self, survey: Survey | None) -> ModelData:
         from medpsy.bind import bind

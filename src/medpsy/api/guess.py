@@ -8,12 +8,35 @@ from typing import TYPE_CHECKING
 from medpsy.errors import DataError, nearest
 from medpsy.spec.model_spec import ModelSpec
 from medpsy.survey.instrument import Instrument, Module, Variable
+from medpsy.survey.survey import Survey
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from medpsy.api.models import Model
+
 #: A column of texts with more different ones than this is no category.
 MOST_LEVELS = 30
+
+
+def as_survey(given: Survey | pd.DataFrame, model: Model) -> Survey:
+    """The answers of a survey, or of a data frame under the model's instrument or a guessed one.
+
+    Raises
+    ------
+    DataError
+        Neither a survey nor a data frame, or a frame that does not suit the model.
+    """
+    if isinstance(given, Survey):
+        return given
+    if type(given).__name__ == "DataFrame":
+        from medpsy.survey.read import from_frame
+
+        return from_frame(given, model.instrument or guessed(given, model.composed.spec))
+    raise DataError(
+        f"the answers come as {type(given).__name__}, not as a Survey",
+        hint="Pass medpsy.read_survey(...), a data frame, or the .survey of a screening.",
+    )
 
 
 def guessed(frame: pd.DataFrame, spec: ModelSpec) -> Instrument:
