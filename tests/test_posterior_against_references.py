@@ -76,11 +76,11 @@ def answers(shared: Path, file: str, items: tuple[str, ...]) -> Survey:
 
 @cache
 def sampled(shared: Path, file: str, items: tuple[str, ...]) -> Result:
-    """1000 draws of a one-construct model under the weak priors."""
+    """4000 draws of a one-construct model under the weak priors."""
     family = "bernoulli" if items == LSAT else "graded"
     model = compose(ModelSpec((Construct("f", items, family, positive=True),), priors=WEAK))
     survey = answers(shared, file, items)
-    return fit(model, survey, draws=500, chains=2, cores=2, seed=20, progress=False)
+    return fit(model, survey, draws=2000, chains=2, cores=2, seed=20, progress=False)
 
 
 def slopes_and_intercepts(result: Result) -> np.ndarray:
@@ -125,7 +125,7 @@ def test_posterior_means_and_sds_are_those_of_maximum_likelihood(peer: Peer, sha
     estimate, error = peer_values(shared, peer)
     result = sampled(shared, peer.file, peer.items)
     draws = slopes_and_intercepts(result)
-    assert draws.shape == (1000, *estimate.shape)
+    assert draws.shape == (4000, *estimate.shape)
     assert not result.tree["sample_stats"]["diverging"].any()
     plain = np.array([item not in peer.skewed for item in peer.items])
     off = (draws.mean(0) - estimate) / error

@@ -16,7 +16,7 @@ from medpsy.bind import ModelData
 from medpsy.engines.base import LikelihoodEngine
 from medpsy.inference.density import Density
 from medpsy.inference.importance import MANY_PERSONS, resample
-from medpsy.inference.leave_out import Sampler, repair
+from medpsy.inference.leave_out import Sampler, efficiency, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.nuts import Draws, sample
 from medpsy.inference.prepare import TOLERANCE, in_products, opened, prepared, reference_error, refined
@@ -289,10 +289,11 @@ def _finish(density: Density, draws: Draws, without: Sampler | None, cores: int,
     terms, prior = draws.more["log_likelihood"], draws.more["log_prior"]
     flat = draws.u.reshape(-1, density.size)
     matched: dict[int, tuple[float, float]] = {}
+    share = efficiency(draws.u)
     if without is not None and len(flat) >= 100 and not draws.interrupted:
         pooled = terms.reshape(len(flat), -1)
-        matched = repair(density, flat, prior.ravel(), pooled, without, cores, log)
-    numerics = _numerics(density, draws.more["error"], log)
+        matched = repair(density, flat, prior.ravel(), pooled, share, without, cores, log)
+    numerics = _numerics(density, draws.more["error"], log) | {"efficiency": share}
     seconds = {"sampling": draws.seconds}
     return Posterior(
         values, draws.stats, terms, prior, log, seconds, numerics, matched, note=draws.interrupted

@@ -24,10 +24,6 @@ MOST_DRAWS = 500
 #: More persons than this with a large Pareto k speak against the model, not against the draws.
 MOST_PERSONS = 10
 
-#: Persons this close below the limit are done better as well: how long the tail is taken to be, which depends
-#: on how the chains mix, moves k by as much.
-MARGIN = 0.05
-
 #: Samples the posterior of a model: unconstrained draws (draw, size).
 Sampler = Callable[[ModelData], np.ndarray]
 
@@ -37,11 +33,14 @@ def threshold(draws: int) -> float:
     return min(1.0 - 1.0 / np.log10(draws), 0.7)
 
 
-def smoothed(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
-    """Pareto-smoothed normalised log-weights of log-ratios (draw,), and Pareto k."""
+def smoothed(log_ratio: np.ndarray, efficiency: float = 1.0) -> tuple[np.ndarray, float]:
+    """Pareto-smoothed normalised log-weights of log-ratios (draw,), and Pareto k.
+
+    ``efficiency``, effective draws per draw, decides how many of the largest weights are the tail.
+    """
     from arviz_stats.base import array_stats
 
-    weights, k = array_stats.psislw(-log_ratio)
+    weights, k = array_stats.psislw(-log_ratio, r_eff=efficiency)
     return np.asarray(weights), float(np.asarray(k))
 
 
@@ -116,11 +115,22 @@ def refitted(density: Density, person: int, sampler: Sampler) -> float:
     return float(np.logaddexp.reduce(ell) - np.log(len(ell)))
 
 
+def efficiency(u: np.ndarray) -> float:
+    """Effective draws per draw, a mean over coordinates as `arviz.loo` takes it over parameters."""
+    from arviz_stats.base import array_stats
+
+    if u.shape[0] < 2 or u.shape[1] < 4:
+        return 1.0
+    ess = [array_stats.ess(x, chain_axis=0, draw_axis=1, method="mean") for x in np.moveaxis(u, -1, 0)]
+    return float(np.mean(ess)) / (u.shape[0] * u.shape[1])
+
+
 def repair(
     density: Density,
     u: np.ndarray,
     prior: np.ndarray,
     terms: np.ndarray,
+    efficiency: float,
     sampler: Sampler,
     cores: int,
     log: list[str],
@@ -133,6 +143,8 @@ def repair(
     prior : ndarray, shape (draw,)
         Log-prior with Jacobian at the draws.
     terms : ndarray, shape (draw, person)
+    efficiency : float
+        Effective draws per draw.
     sampler : callable
         Samples the posterior of another ModelData.
     log : list of str
@@ -141,7 +153,7 @@ def repair(
     bad = []
     for person, column in enumerate(terms.T):
         usable = np.ptp(column) > 1e-9 and np.isfinite(column).all()
-        if usable and smoothed(-column)[1] > threshold(len(column)) - MARGIN:
+        if usable and smoothed(-column, efficiency)[1] > threshold(len(column)):
             bad.append(person)
     if len(bad) > MOST_PERSONS:
         log.append(f"{len(bad)} persons with a large Pareto k: too many to leave out one by one")

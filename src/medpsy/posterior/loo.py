@@ -71,16 +71,23 @@ def loo(result: Result) -> ELPDData:
     result = by_cluster(result)
     terms = _terms(result)
     constant = _constant(terms)
+    # As when the persons were chosen who need more than importance sampling: k depends on it.
+    options = {"pointwise": True, "var_name": ANSWERS, "reff": _efficiency(result)}
     if not constant.any():
-        return _with_matched(psis_loo(result.tree, pointwise=True, var_name=ANSWERS), result)
+        return _with_matched(psis_loo(result.tree, **options), result)
     rest = xr.DataTree(
         children={
             POSTERIOR: xr.DataTree(result.tree[POSTERIOR].to_dataset()),
             LOG_LIKELIHOOD: xr.DataTree(terms.isel({PERSON: ~constant}).to_dataset(name=ANSWERS)),
         }
     )
-    found = _with_constant(psis_loo(rest, pointwise=True, var_name=ANSWERS), terms, constant)
+    found = _with_constant(psis_loo(rest, **options), terms, constant)
     return _with_matched(found, result)
+
+
+def _efficiency(result: Result) -> float | None:
+    """Effective draws per draw, where the fit noted them."""
+    return result.provenance.get("numerics", {}).get("efficiency")
 
 
 def pareto_k(result: Result) -> np.ndarray:
