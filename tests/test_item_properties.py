@@ -94,6 +94,28 @@ def test_items_are_those_of_the_family_at_the_locations_that_the_properties_give
     np.testing.assert_allclose(np.exp(table).sum(axis=1), 1.0)
 
 
+def test_products_of_constructs_whose_items_have_properties() -> None:
+    model = mp.Model("x =~ mh1..mh10\nw =~ ml1..ml10\ny =~ pm1..pm6\ny ~ x + w + x:w")
+    explained = mp.explain_items(mp.GradedResponse("x", "mh1..mh10"), {"length": np.arange(10.0) % 4})
+    constructs = tuple(
+        replace(c, properties=explained.properties) if c.name == "x" else c for c in model.spec.constructs
+    )
+    answers = mp.load_model(MODELS / "mission.toml").simulate(n=60)
+    data = bind(mp.Model(replace(model.spec, constructs=constructs)).composed, answers)
+    engine, _ = choose(data)
+    assert engine.name == "products"
+    density = Density(data, engine.compiled(data, engine.settings(data, None)))
+    point = start_point(data) + 0.05 * np.random.default_rng(5).standard_normal(density.size)
+    _, gradient = density.value_and_gradient(point)
+    for j in range(0, density.size, 3):
+        step = np.zeros(density.size)
+        step[j] = 1e-5
+        slope = (
+            density.value_and_gradient(point + step)[0] - density.value_and_gradient(point - step)[0]
+        ) / 2e-5
+        assert gradient[j] == pytest.approx(slope, rel=1e-5, abs=1e-4)
+
+
 def best(model: mp.Model, answers: Survey) -> pd.Series:
     """Effects at the mode of the posterior alone: draws around it are skewed in models with several sds."""
     table = around_mode(model, answers, draws=1, copies=2).item_effects()

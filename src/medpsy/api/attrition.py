@@ -56,8 +56,7 @@ def dropout(
 
     Notes
     -----
-    Posterior of a difference of two means with separate variances under the reference prior
-    (Behrens-Fisher) by 20,000 draws.
+    Two means with separate variances under the reference prior (Behrens-Fisher), by 20,000 draws.
 
     Examples
     --------
@@ -66,8 +65,7 @@ def dropout(
     >>> from medpsy.survey.instrument import Variable
     >>> rows = {"age": [20, 31, 25, 40, 22, 35], "s1": [3, 4, 2, 5, 1, 4], "s2": [2, None, 3, None, 2, 5]}
     >>> asked = mp.Instrument((), tuple(map(Variable, rows)))
-    >>> found = mp.dropout(mp.from_frame(pd.DataFrame(rows), asked), ["s1", "s2"], "age")
-    >>> found.shape
+    >>> mp.dropout(mp.from_frame(pd.DataFrame(rows), asked), ["s1", "s2"], "age").shape
     (1, 10)
     """
     import pandas as pd

@@ -64,15 +64,20 @@ def change(
 
     from medpsy.posterior.change import change as compare
 
+    found = compare(
+        before._group(None), before._construct(construct), _answers(after), smallest=smallest, level=level,
+        interval=before._posterior(interval), draws=draws, seed=seed,
+    )  # fmt: skip
+    tables = {name: before.mark.on_table(getattr(found, name)) for name in ("persons", "summary")}
+    return replace(found, **tables)
+
+
+def _answers(after: Survey | Fit) -> Survey:
+    """The answers of the second occasion."""
     survey = after.survey if isinstance(after, Fit) else after
     if not isinstance(survey, Survey):
         raise DataError(
             f"the second occasion comes as {type(after).__name__}, not as a Survey",
             hint="Pass medpsy.read_survey(...), or a fit of the second occasion.",
         )
-    found = compare(
-        before._group(None), before._construct(construct), survey, smallest=smallest, level=level,
-        interval=before._posterior(interval), draws=draws, seed=seed,
-    )  # fmt: skip
-    tables = {name: before.mark.on_table(getattr(found, name)) for name in ("persons", "summary")}
-    return replace(found, **tables)
+    return survey

@@ -27,6 +27,11 @@ class Dif(Comparison):
     ``fits`` holds the model with all items equal, with all differences estimated and shrunk, and, where
     items were flagged, with the flagged ones free and the rest equal.
 
+    References
+    ----------
+    Zwick, R. (2012). A review of ETS differential item functioning assessment procedures. ETS Research Report
+    RR-12-08. doi:10.1002/j.2333-8504.2012.tb02290.x
+
     Examples
     --------
     >>> import medpsy as mp
@@ -108,10 +113,8 @@ def dif(
 ) -> Dif:
     """Look for items that work differently in groups of persons who stand alike on the construct.
 
-    Every item may differ in its place (uniform) and its slope (non-uniform). The differences share a sd with
-    prior HalfNormal(0.1) and come from a heavy-tailed distribution (t with two degrees of freedom), so that
-    they are shrunk to zero where the answers do not insist. Then the flagged items are freed, the rest being
-    equal, to see what they do to the latent mean difference.
+    Every item may differ in its place (uniform) and its slope (non-uniform). The differences are shrunk to
+    zero where the answers do not insist: t with two degrees of freedom, sd HalfNormal(0.1).
 
     Parameters
     ----------
@@ -119,24 +122,20 @@ def dif(
     model : Model, ModelSpec, str, Construct or list of Construct
         A module, or a whole model.
     by : str
-        A variable with levels; or a number, which is cut into ``bands`` of about equally many persons.
+        A variable with levels; or a number, cut into ``bands`` of about equally many persons.
     bands : int, optional
         How many; 3 unless given, 6 with ``along``.
     along : bool
-        Of a number: items differ in proportion to it, each by one number in the place and one in the slope
-        (per sd of the number), instead of freely from band to band. Persons stand at the mean of their band,
-        and the middle band is the reference unless another is named.
+        Of a number: items differ in proportion to it (per sd), in place and slope, instead of freely from
+        band to band. Persons stand at the mean of their band; the middle one is the default reference.
     reference : str, optional
         The group that others are compared with; the first level unless given.
-    flag : float
-        Probability of a relevant difference from which an item is flagged.
-    relevant : mapping of str to float, optional
-        Largest negligible difference by coordinate; 0.43 for ``location`` (logits), 0.3 for ``slope``
-        (logarithm of the ratio), 0.2 for ``intercept`` and 0.1 for ``loading`` (z-scored items).
-    interval : float
-        Posterior mass of intervals.
-    **sampling
-        Options of :meth:`Model.fit`.
+    flag, relevant : float, mapping of str to float
+        Probability of a relevant difference that flags an item, and the largest negligible one by
+        coordinate: 0.43 for ``location`` (logits), 0.3 for ``slope`` (log ratio), 0.2 for ``intercept`` and
+        0.1 for ``loading`` (z-scored items).
+    interval, **sampling
+        Posterior mass of intervals; options of :meth:`Model.fit`.
 
     Returns
     -------
@@ -147,33 +146,33 @@ def dif(
     SpecError, DataError
         Groups that do not exist or hold one person, a family that cannot differ between groups.
 
-    References
-    ----------
-    Zwick, R. (2012). A review of ETS differential item functioning assessment procedures. ETS Research Report
-    RR-12-08. doi:10.1002/j.2333-8504.2012.tb02290.x
-
     Examples
     --------
-    >>> import medpsy as mp
-    >>> survey = mp.load_example("students")
-    >>> found = mp.dif(survey, mp.GradedResponse("anxiety", "gad1..gad7"), "sex", seed=1)  # doctest: +SKIP
-    >>> found.table()[["item", "coordinate", "mean", "class"]]  # doctest: +SKIP
+    >>> mp.dif(mp.load_example("students"), "anxiety =~ gad1..gad7", "sex").table()  # doctest: +SKIP
     """
+    _check_probability(flag)
+    spec, survey, banded = asked(survey, model, by, bands or (6 if along else None))
+    places, reference = _along(survey, by, banded, reference) if along else ((), reference)
+    how = sampling_options(sampling)
+    results = dif_fits(
+        spec, survey, banded, reference=reference, flag=flag, relevant=relevant, along=places, sampling=how
+    )
+    return Dif(banded, {k: Fit(r) for k, r in results.items()}, interval, flag, dict(relevant or {}))
+
+
+def _check_probability(flag: float) -> None:
     if not 0 < flag < 1:
         raise SpecError(f"flag = {flag!r} is no probability", hint="Say flag=0.5.")
-    number = by
-    spec, survey, by = asked(survey, model, by, bands or (6 if along else None))
-    if along and number == by:
+
+
+def _along(
+    survey: Survey, number: str, banded: str, reference: str | None
+) -> tuple[tuple[tuple[str, float], ...], str]:
+    """Where the bands of a number stand, in its sds, and the band that others are compared with."""
+    if number == banded:
         raise SpecError(
-            f"'{by}' has levels: items cannot differ in proportion to it", hint="Leave out along=True."
+            f"'{number}' has levels: items cannot differ in proportion to it", hint="Leave out along=True."
         )
-    places = band_places(survey, number, by) if along else ()
-    if places and reference is None:
-        # A slope that changes turns curves around the mean of the reference: the middle of the number.
-        reference = min(places, key=lambda pair: abs(pair[1]))[0]
-    results = dif_fits(
-        spec, survey, by, reference=reference, flag=flag, relevant=relevant, along=places,
-        sampling=sampling_options(sampling),
-    )  # fmt: skip
-    fits = {name: Fit(result) for name, result in results.items()}
-    return Dif(by, fits, interval, flag, dict(relevant or {}))
+    places = band_places(survey, number, banded)
+    # A slope that changes turns curves around the mean of the reference: the middle of the number.
+    return places, reference or min(places, key=lambda pair: abs(pair[1]))[0]

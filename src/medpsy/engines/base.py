@@ -119,20 +119,8 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
                 (n, f"for {len(data.cells.parts)} sets of paths: {r}") for n, r in verdicts
             ]
     known = engines()
-    apart = data.layout.moderated.size and data.layout.at is None
-    if apart and name != "conditional":
-        # Every person may have paths of their own: only sampled persons can.
-        engine, verdicts = choose(data, "conditional")
-        if name != "auto":
-            raise SpecError(
-                f"engine '{name}' cannot take this model: the paths of its constructs take too many values",
-                hint="Use engine 'auto'.",
-            )
-        if data.cells is not None:
-            verdicts = choose(data.cells.parts[0])[1]
-        else:
-            verdicts = [(engine.name, "paths of constructs change with many values: persons sampled")]
-        return engine, verdicts
+    if data.layout.moderated.size and data.layout.at is None and name != "conditional":
+        return _sampled(data, name)
     if name != "auto":
         if name not in known:
             raise SpecError(f"there is no engine '{name}'", hint=nearest(name, [*known, "auto"]))
@@ -149,6 +137,19 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
         if verdict.accepted:
             return engine, verdicts
     raise SpecError("no engine takes this model", hint="; ".join(f"{n}: {r}" for n, r in verdicts))
+
+
+def _sampled(data: ModelData, name: str) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
+    """The engine of models in which every person may have paths of their own: persons are sampled."""
+    engine, _ = choose(data, "conditional")
+    if name != "auto":
+        raise SpecError(
+            f"engine '{name}' cannot take this model: the paths of its constructs take too many values",
+            hint="Use engine 'auto'.",
+        )
+    if data.cells is not None:
+        return engine, choose(data.cells.parts[0])[1]
+    return engine, [(engine.name, "paths of constructs change with many values: persons sampled")]
 
 
 def judged(engine: LikelihoodEngine, data: ModelData) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.engines.answer_tables import family_gradient, log_table
 from medpsy.engines.composite_tables import (
     Direction,
     Kernels,
@@ -65,9 +66,8 @@ class CompiledCrossed:
         family, own = self.data.model.families[block.name], local(self.data, block, p)
         n_item, nodes = block.values.shape[1], self.grid.nodes[block.factor]
         if not isinstance(family, Crossed):
-            out = np.empty((n_item, block.n_categories, len(nodes)))
-            jit(_kernels(family)[0])(*own.values(), nodes, out)
-            return out.reshape(-1, len(nodes))[:, self._where[block.factor]]
+            table = log_table(self.data, block, p, nodes).reshape(-1, len(nodes))
+            return table[:, self._where[block.factor]]
         total = family.total(own, Numpy)
         pieces = []
         for j in range(n_item):
@@ -132,10 +132,9 @@ class CompiledCrossed:
         nodes = self.grid.nodes[block.factor]
         others = tuple(2 + d for d in range(len(self._shape)) if d != block.factor)
         marginal = counts.reshape(*counts.shape[:2], *self._shape).sum(others)
-        out = {role: np.zeros_like(value) for role, value in own.items()}
         if not isinstance(family, Crossed):
-            jit(_kernels(family)[1])(*own.values(), nodes, marginal, *out.values())
-            return out
+            return family_gradient(self.data, block, p, nodes, marginal)
+        out = {role: np.zeros_like(value) for role, value in own.items()}
         total = family.total(own, Numpy)
         for j in range(len(counts)):
             roles = item_roles(total, j)

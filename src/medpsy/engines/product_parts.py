@@ -1,6 +1,4 @@
-"""The parts of the products engine: answer tables, held constructs, and the normal distributions between
-them.
-"""
+"""The parts of the products engine: held constructs, and the normal distributions between constructs."""
 
 from __future__ import annotations
 
@@ -10,57 +8,12 @@ from typing import Any, cast
 import numpy as np
 
 from medpsy.bind import ModelData, local
-from medpsy.engines.grid import Grid, in_vectors
+from medpsy.engines.answer_tables import family_gradient, log_table
 from medpsy.engines.product_plan import Plan, loadings
 from medpsy.engines.quadrature import answer_sums
-from medpsy.engines.quadrature_kernel import exponentiate
-from medpsy.families.base import Block, CompiledFamily
-from medpsy.jit import jit
+from medpsy.families.base import Block
 from medpsy.latent.base import Equations
 from medpsy.ops import Numpy
-
-
-class Tables:
-    """Probabilities of answers at the nodes of the constructs summed in the inner grid, flat as kernels
-    want it.
-    """
-
-    def __init__(self, data: ModelData, blocks: list[Block], grid: Grid) -> None:
-        self.data, self.blocks = data, blocks
-        self.pad = 3 - len(blocks)
-        self.sizes, self.widths, self.nodes = in_vectors(grid)
-        factor, start, self.spans, at = [], [], [], 0
-        for d, block in enumerate(blocks):
-            n_item, width = block.values.shape[1], block.n_categories * int(self.widths[self.pad + d])
-            factor += [self.pad + d] * n_item
-            start += [at + j * width for j in range(n_item)]
-            self.spans.append(slice(at, at + n_item * width))
-            at += n_item * width
-        self.size = at
-        self.factor, self.start = np.array(factor, dtype=np.int64), np.array(start, dtype=np.int64)
-        codes = [block.values for block in blocks] or [np.empty((data.n_person, 0))]
-        self.codes = np.ascontiguousarray(np.concatenate(codes, axis=1).astype(np.int8))
-
-    def _table_nodes(self) -> list[np.ndarray]:
-        """Nodes at which the items of each block are evaluated."""
-        return [self.nodes[self.pad + d, : self.widths[self.pad + d]] for d in range(len(self.blocks))]
-
-    def fill(self, p: dict[str, np.ndarray]) -> np.ndarray:
-        """The probabilities."""
-        table = np.empty(self.size)
-        for block, span, t in zip(self.blocks, self.spans, self._table_nodes(), strict=True):
-            out = table[span].reshape(block.values.shape[1], block.n_categories, len(t))
-            jit(kernels(self.data, block)[0])(*local(self.data, block, p).values(), t, out)
-        exponentiate(table, table)
-        return table
-
-    def reverse(self, p: dict[str, np.ndarray], counts: np.ndarray) -> dict[str, np.ndarray]:
-        """Gradients of the families from expected counts."""
-        out: dict[str, np.ndarray] = {}
-        for block, span, t in zip(self.blocks, self.spans, self._table_nodes(), strict=True):
-            own = counts[span].reshape(block.values.shape[1], block.n_categories, len(t))
-            out |= family_gradient(self.data, block, p, t, own)
-        return out
 
 
 class Held:
@@ -80,8 +33,7 @@ class Held:
             return cast(
                 np.ndarray, answer_sums(self.data, block, local(self.data, block, p), self.nodes, Numpy)
             )
-        table = np.empty((block.values.shape[1], block.n_categories, len(self.nodes)))
-        jit(kernels(self.data, block)[0])(*local(self.data, block, p).values(), self.nodes, table)
+        table = log_table(self.data, block, p, self.nodes)
         return self.one_hot @ table.reshape(self.one_hot.shape[1], -1)
 
     def reverse(self, p: dict[str, np.ndarray], share: np.ndarray) -> dict[str, np.ndarray]:
@@ -89,7 +41,8 @@ class Held:
         block = self.block
         if self.one_hot is not None:
             counts = (self.one_hot.T @ share).reshape(block.values.shape[1], block.n_categories, -1)
-            return family_gradient(self.data, block, p, self.nodes, np.ascontiguousarray(counts))
+            found = family_gradient(self.data, block, p, self.nodes, np.ascontiguousarray(counts))
+            return {f"{role}_{block.name}": grad for role, grad in found.items()}
         own = local(self.data, block, p)
         given = ~np.isnan(block.values)
         y = np.where(given, block.values, 0.0)
@@ -105,21 +58,6 @@ class Held:
             f"intercept_{name}": (y0 - n * nu - lam * s1) / sd**2,
             f"residual_sd_{name}": square / sd**3 - n / sd,
         }
-
-
-def kernels(data: ModelData, block: Block) -> tuple[Any, ...]:
-    """Compiled functions of a family, forward and reverse first."""
-    return cast(CompiledFamily, data.model.families[block.name]).kernels
-
-
-def family_gradient(
-    data: ModelData, block: Block, p: dict[str, np.ndarray], nodes: np.ndarray, counts: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Gradient of the parameters of one block given expected counts (item, category, node)."""
-    values = local(data, block, p)
-    grads = [np.zeros_like(value) for value in values.values()]
-    jit(kernels(data, block)[1])(*values.values(), nodes, counts, *grads)
-    return {f"{role}_{block.name}": grad for role, grad in zip(values, grads, strict=True)}
 
 
 @dataclass

@@ -8,8 +8,9 @@ from typing import Any, cast
 import numpy as np
 
 from medpsy.bind import ModelData
+from medpsy.engines.answer_tables import AnswerTables
 from medpsy.engines.grid import fitted_grid
-from medpsy.engines.product_parts import Held, Normal, Tables
+from medpsy.engines.product_parts import Held, Normal
 from medpsy.engines.product_plan import Plan, ProductGrid
 from medpsy.engines.quadrature_kernel import fill_weight, integrate, latent_forward
 from medpsy.ops import Numpy
@@ -56,7 +57,10 @@ class CompiledProducts:
             shape = (data.n_person, sizes.size)
             windows = np.zeros(shape, dtype=np.int64), np.tile(sizes, (data.n_person, 1))
         self.lo, self.hi = windows
-        self.tables = Tables(data, self.plan.rest_blocks, grid.rest)
+        rest = self.plan.rest_blocks
+        self.tables = AnswerTables(data, rest, range(len(rest)), grid.rest)
+        codes = [block.values for block in rest] or [np.empty((data.n_person, 0))]
+        self.codes = np.ascontiguousarray(np.concatenate(codes, axis=1).astype(np.int8))
         self.held = [Held(data, b, t) for b, t in zip(self.plan.held_blocks, grid.held.nodes, strict=True)]
         self.normal = Normal(self.plan, grid.points)
         n_held, pad = len(self.plan.held), self.tables.pad
@@ -97,7 +101,7 @@ class CompiledProducts:
         weight = np.empty((tables.sizes[0] + 1, tables.sizes[1], tables.widths[2]))
         fill_weight(precision, tables.nodes, weight)
         integrate(
-            tables.codes[rows.person], tables.start, tables.factor, table, tables.sizes, tables.widths,
+            self.codes[rows.person], tables.start, tables.factor, table, tables.sizes, tables.widths,
             tables.nodes, self._lo[rows.person], self._hi[rows.person], tilt, count, weight, base, counts,
             first, second,
         )  # fmt: skip

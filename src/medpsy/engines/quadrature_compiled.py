@@ -6,22 +6,20 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, reduce
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from medpsy.bind import ModelData, local
-from medpsy.engines.grid import Grid, fitted_grid, in_vectors
+from medpsy.bind import ModelData
+from medpsy.engines.answer_tables import AnswerTables
+from medpsy.engines.grid import Grid, fitted_grid
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
-    exponentiate,
     fill_weight,
     integrate,
     latent_forward,
     latent_reverse,
 )
-from medpsy.families.base import CompiledFamily, ResponseFamily, base_values
-from medpsy.jit import jit
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
 
@@ -57,33 +55,14 @@ class CompiledQuadrature:
         n_factor = data.n_factor
         self.patterns = patterns or collapse(data)
         self.codes, self.design, self.count = self.patterns.codes, self.patterns.design, self.patterns.count
-        self._pad = 3 - n_factor
-        self.sizes, self.widths, self.nodes = in_vectors(grid)
-        self.factor, self.start, self._spans = self._item_places()
+        self.tables = AnswerTables(data, data.blocks, (block.factor for block in data.blocks), grid)
         n_row = len(self.count)
         self.lo = np.zeros((n_row, 3), dtype=np.int64)
-        self.hi = np.tile(self.sizes, (n_row, 1))
+        self.hi = np.tile(self.tables.sizes, (n_row, 1))
         if windows is not None:
-            self.lo[:, self._pad :], self.hi[:, self._pad :] = windows
+            self.lo[:, self.tables.pad :], self.hi[:, self.tables.pad :] = windows
         self._constant = float(np.log(grid.spacing).sum() - 0.5 * n_factor * np.log(2 * np.pi))
         self._shares = _shares(n_row)
-
-    def _item_places(self) -> tuple[np.ndarray, np.ndarray, list[slice]]:
-        """Dimension and table offset of every item, and the table span of every block."""
-        factor, start, spans, at = [], [], [], 0
-        for block in self.data.blocks:
-            n_item = block.values.shape[1]
-            width = block.n_categories * int(self.widths[self._pad + block.factor])
-            factor += [self._pad + block.factor] * n_item
-            start += [at + j * width for j in range(n_item)]
-            spans.append(slice(at, at + n_item * width))
-            at += n_item * width
-        return np.array(factor, dtype=np.int64), np.array(start, dtype=np.int64), spans
-
-    def _table_nodes(self, block: Any) -> np.ndarray:
-        """Nodes at which the items of a block are evaluated."""
-        d = self._pad + block.factor
-        return self.nodes[d, : self.widths[d]]
 
     def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
         """Forward pass and E-step at ``p``."""
@@ -94,26 +73,17 @@ class CompiledQuadrature:
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
         half = latent_forward(mean, chol, self.design, precision, location, tilt, ell)
-        weight = np.empty((self.sizes[0] + 1, self.sizes[1], self.widths[2]))
-        fill_weight(precision, self.nodes, weight)
-        table = np.empty(self._spans[-1].stop)
-        for block, span in zip(data.blocks, self._spans, strict=True):
-            family = data.model.families[block.name]
-            nodes = self._table_nodes(block)
-            out = table[span].reshape(block.values.shape[1], block.n_categories, len(nodes))
-            values, kernels = _kernel_values(family, local(data, block, p)).values(), _kernels(family)
-            if len(kernels) > 2:
-                jit(kernels[2])(*values, nodes, out)
-            else:
-                jit(kernels[0])(*values, nodes, out)
-                exponentiate(table[span], table[span])
+        tables = self.tables
+        weight = np.empty((tables.sizes[0] + 1, tables.sizes[1], tables.widths[2]))
+        fill_weight(precision, tables.nodes, weight)
+        table = tables.fill(p)
 
         def share(rows: slice) -> np.ndarray:
             counts = np.zeros_like(table)
             integrate(
-                self.codes[rows], self.start, self.factor, table, self.sizes, self.widths, self.nodes,
-                self.lo[rows], self.hi[rows], tilt[rows], self.count[rows], weight, ell[rows], counts,
-                first[rows], second[rows],
+                self.codes[rows], tables.start, tables.factor, table, tables.sizes, tables.widths,
+                tables.nodes, self.lo[rows], self.hi[rows], tilt[rows], self.count[rows], weight, ell[rows],
+                counts, first[rows], second[rows],
             )  # fmt: skip
             return counts
 
@@ -137,18 +107,7 @@ class CompiledQuadrature:
             d_mean, d_chol,
         )  # fmt: skip
         gradient = data.model.structure.reverse(p, data.layout, system_reverse(run["eq"], d_mean, d_chol))
-        for block, span in zip(data.blocks, self._spans, strict=True):
-            family = data.model.families[block.name]
-            own = local(data, block, p)
-            values = _kernel_values(family, own)
-            nodes = self._table_nodes(block)
-            counts = run["counts"][span].reshape(block.values.shape[1], block.n_categories, len(nodes))
-            grads = [np.zeros_like(value) for value in values.values()]
-            jit(_kernels(family)[1])(*values.values(), nodes, counts, *grads)
-            found = dict(zip(values, grads, strict=True))
-            back = getattr(family, "reverse_base", None)
-            for role, grad in (found if back is None else back(own, found)).items():
-                gradient[f"{role}_{block.name}"] = grad
+        gradient |= self.tables.reverse(p, run["counts"])
         return float(self.count @ run["ell"]), gradient
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
@@ -182,7 +141,7 @@ class CompiledQuadrature:
         if n_row > MANY_ROWS:
             rows = np.sort(np.random.default_rng(n_row).choice(n_row, PROBE, replace=False))
         patterns = self.patterns.take(rows)
-        windows = self.lo[rows, self._pad :], self.hi[rows, self._pad :]
+        windows = self.lo[rows, self.tables.pad :], self.hi[rows, self.tables.pad :]
         own = CompiledQuadrature(self.data, self.grid, windows, patterns)._run(p)["ell"]
         exact = CompiledQuadrature(self.data, self.grid.refined(), None, patterns)._run(p)["ell"]
         return float(self.count[rows] @ (own - exact)) * self.count.sum() / self.count[rows].sum()
@@ -199,9 +158,9 @@ class CompiledQuadrature:
 
     def _moments(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The same by row."""
-        run = self._run(p)
-        first = run["first"][:, self._pad :]
-        return first, run["second"][:, self._pad :, self._pad :] - first[:, :, None] * first[:, None, :]
+        run, pad = self._run(p), self.tables.pad
+        first = run["first"][:, pad:]
+        return first, run["second"][:, pad:, pad:] - first[:, :, None] * first[:, None, :]
 
 
 def _shares(n_row: int) -> list[slice]:
@@ -215,17 +174,3 @@ def _shares(n_row: int) -> list[slice]:
 def _pool(process: int) -> ThreadPoolExecutor:
     """Threads of one process for the shares (a fork has none); the kernels release the interpreter lock."""
     return ThreadPoolExecutor(os.cpu_count() or 1)
-
-
-def _kernel_values(family: ResponseFamily, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the kernels of a family are called with, in the order of their arguments."""
-    base = base_values(family, own, Numpy)
-    if base is own:
-        return own
-    inner: Any = family
-    return {role: np.ascontiguousarray(base[role]) for role in inner.family.roles}
-
-
-def _kernels(family: ResponseFamily) -> tuple[Any, ...]:
-    """Compiled functions of a family that has them (see `Quadrature.compiles`)."""
-    return cast(CompiledFamily, family).kernels

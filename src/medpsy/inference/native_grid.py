@@ -17,20 +17,22 @@ def grid_part(model: Density, probe: Probe) -> Part | str:
     """Blocks, answers, windows and nodes; or why there is no C function."""
     likelihood = model.likelihood
     assert isinstance(likelihood, CompiledQuadrature)
+    tables = likelihood.tables
     if len(likelihood.count) >= MANY_ROWS:
         return "many persons are shared out among threads"
     rows, keep = [], []
-    for block, span in zip(model.data.blocks, likelihood._spans, strict=True):
+    for block, place, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
         row = _block_row(model, block, probe)
         if row is None:
             return f"the parameters of '{block.name}' are not laid out in one piece"
         head, places, made = row
-        rows.append([*head, likelihood._pad + block.factor, span.start, len(places) // 3, *places])
+        rows.append([*head, place, span.start, len(places) // 3, *places])
         keep += made
     blocks = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     for k, values in enumerate(rows):
         blocks[k, : len(values)] = values
-    arrays = {name: getattr(likelihood, name) for name in TABLE[19:]}
+    arrays = {name: getattr(likelihood, name) for name in ("codes", "lo", "hi", "count")}
+    arrays |= {name: getattr(tables, name) for name in ("start", "factor", "sizes", "widths", "nodes")}
     return Part(density(), TABLE, {"blocks": blocks, **arrays}, tuple(keep))
 
 

@@ -86,14 +86,9 @@ def cluster_table(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
     rows = []
     for i, name in enumerate(names):
         shared = overlap(flat["cluster_sd"][:, i], prior[:, i])
-        row: list[Any] = [
-            name,
-            "slope" if i < first else "intercept",
-            len(levels.labels),
-            size,
-            raw[:, i].mean(),
-        ]
-        row += [*bounds(raw[:, i], interval), shared]
+        kind, own_sd = "slope" if i < first else "intercept", raw[:, i]
+        row: list[Any] = [name, kind, len(levels.labels), size, own_sd.mean()]
+        row += [*bounds(own_sd, interval), shared]
         if i < first:
             row += [np.nan] * 5
         else:

@@ -53,8 +53,8 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     xarray.Dataset
         ``draw`` (sample, person, factor): plausible values; ``mean`` and ``sd`` (person, factor): posterior
         mean and sd; specific factors and a second-order construct follow the constructs. Persons are aligned
-        with the survey, all-missing ones included. Unit: the residual sd
-        of the construct given what explains it (``path``), or its sd given the covariates (``correlated``).
+        with the survey, all-missing ones included. Unit: the residual sd of the construct given what explains
+        it (``path``), or its sd given the covariates (``correlated``).
 
     Raises
     ------
@@ -71,10 +71,9 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
         return xr.concat(parts, PERSON).isel({PERSON: data.groups.order})
     if data.cells is not None and "z" not in result.tree["posterior"].data_vars:
-        cells = data.cells
-        views_of = [replace(result, data=part) for part in cells.parts]
-        parts = [scores(one, draws=draws, seed=seed + k) for k, one in enumerate(views_of)]
-        return xr.concat(parts, PERSON).isel({PERSON: cells.order})
+        cells = [replace(result, data=part) for part in data.cells.parts]
+        parts = [scores(one, draws=draws, seed=seed + k) for k, one in enumerate(cells)]
+        return xr.concat(parts, PERSON).isel({PERSON: data.cells.order})
     rng = np.random.default_rng(seed)
     p = thinned(result, draws)
     if "z" in result.tree["posterior"].data_vars:

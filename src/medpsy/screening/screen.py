@@ -92,22 +92,8 @@ def screen(survey: Survey, rules: Mapping[str, Any] | Iterable[Rule] | None = No
     keep = np.ones(survey.n_person, bool)
     events = []
     for rule, flags in zip(chosen, flagged, strict=True):
-        leaving = keep & flags
-        already = int((flags & ~keep).sum())
-        text = f"{rule.text} ({already} more had left before)" if already else rule.text
-        before = int(keep.sum())
+        events.append(_event(rule, survey, flags, keep, alone=int((flags & (by_how_many == 1)).sum())))
         keep &= ~flags
-        events.append(
-            Event(
-                rule=rule.name,
-                text=text,
-                unit="persons",
-                before=before,
-                after=int(keep.sum()),
-                only=int((flags & (by_how_many == 1)).sum()),
-                places=tuple(f"person {person}" for person in survey.person[leaving]),
-            )
-        )
     if not keep.any():
         counted = "; ".join(f"{event.text}: {event.before - event.after}" for event in events)
         raise DataError(
@@ -116,6 +102,22 @@ def screen(survey: Survey, rules: Mapping[str, Any] | Iterable[Rule] | None = No
         )
     kept = survey.take(keep, *events)
     return Screened(kept, kept.ledger)
+
+
+def _event(rule: Rule, survey: Survey, flags: np.ndarray, keep: np.ndarray, alone: int) -> Event:
+    """What one rule removes of the persons who are still there."""
+    leaving = keep & flags
+    already = int((flags & ~keep).sum())
+    before = int(keep.sum())
+    return Event(
+        rule=rule.name,
+        text=f"{rule.text} ({already} more had left before)" if already else rule.text,
+        unit="persons",
+        before=before,
+        after=before - int(leaving.sum()),
+        only=alone,
+        places=tuple(f"person {person}" for person in survey.person[leaving]),
+    )
 
 
 def _rules(rules: Mapping[str, Any] | Iterable[Rule] | None) -> list[Rule]:

@@ -55,8 +55,7 @@ def assembled(
     with residual variance 1 and mean 0 unless said otherwise; unless constructs indicate it.
 
     A variable that is an indicator, is explained, or has a variance, covariance or mean of its own is part
-    of the model; one that only ever explains others is a covariate, about whose distribution nothing is
-    assumed.
+    of the model; one that only ever explains others is a covariate, without a distribution.
 
     Raises
     ------
@@ -93,10 +92,7 @@ def assembled(
             intercepts.append(Intercept(term.left, term.label, term.value))
         else:
             paths.append(Path(term.left, term.names[0], term.label, term.names[1:], term.value))
-    said = {c.left for c in covariances if c.left == c.right and c.value is not None}
-    said |= {p.source for p in paths if p.measured and p.value}
-    freed = dict.fromkeys(t.left for t in terms if t.op == "=~" and t.free)
-    covariances += [Covariance(f, f, None, 1.0) for f in freed if f not in said]
+    covariances += _scales(terms, paths, covariances)
     return ModelSpec(
         constructs=tuple(constructs.values()),
         observed=tuple(observed.values()),
@@ -106,6 +102,14 @@ def assembled(
         name=name,
         linear=Linear(latents, tuple(intercepts), std_lv, same),
     )
+
+
+def _scales(terms: list[Term], paths: list[Path], covariances: list[Covariance]) -> list[Covariance]:
+    """Variances of 1 for latent variables whose first loading is freed and whose scale nothing else sets."""
+    said = {c.left for c in covariances if c.left == c.right and c.value is not None}
+    said |= {p.source for p in paths if p.measured and p.value}
+    freed = dict.fromkeys(t.left for t in terms if t.op == "=~" and t.free)
+    return [Covariance(f, f, None, 1.0) for f in freed if f not in said]
 
 
 def _constructs(

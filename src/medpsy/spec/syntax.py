@@ -58,8 +58,7 @@ def parse_model(
     family : str
         Response family of every construct that ``families`` does not name.
     families : mapping of str to str, optional
-        Response family of a construct, or distribution of an observed variable (``"gaussian"``, the
-        default, or ``"bernoulli"``).
+        Response family of a construct, or distribution of an observed variable (default ``"gaussian"``).
     positive : iterable of str
         Constructs whose slopes are all positive a priori.
     testlets : iterable of str
@@ -82,17 +81,14 @@ def parse_model(
     SpecError
         Anything that cannot be read or contradicts itself, with the line and a caret under the place.
     """
-    source = Source(text.replace("\r\n", "\n"), path, first_line)
-    if std_lv is not None or is_linear(source, family, families or {}):
-        return _linear(source, family, families or {}, std_lv, name)
+    source, given = Source(text.replace("\r\n", "\n"), path, first_line), dict(families or {})
+    if std_lv is not None or is_linear(source, family, given):
+        return _linear(source, family, given, std_lv, name)
     reader = _Reader(source)
     reader.read()
     try:
-        spec = reader.spec(family, dict(families or {}), name)
-    except ElementError as error:
-        raise reader.located(error) from None
-    spec = _with_flag(_with_flag(spec, "positive", positive), "testlets", testlets)
-    try:
+        spec = _with_flag(reader.spec(family, given, name), "positive", positive)
+        spec = _with_flag(spec, "testlets", testlets)
         check(spec)
     except ElementError as error:
         raise reader.located(error) from None

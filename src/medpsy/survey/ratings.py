@@ -56,8 +56,7 @@ def read_ratings(
     facets : str or sequence of str
         Columns of what else makes a rating: ``["criterion", "rater"]``, ``["rater", "occasion"]``.
     labels : mapping of int to str, optional
-        Text of every possible score. Scores that nobody gave are kept if they are named here, or lie between
-        those given.
+        Text of every possible score. Scores nobody gave are kept if named here or between those given.
     name : str
         Name of the module.
 
@@ -81,40 +80,40 @@ def read_ratings(
     ('r1', 'r2')
     """
     names = (facets,) if isinstance(facets, str) else tuple(facets)
-    if not names:
-        raise SpecError("the ratings have no facet", hint='Say facets=["criterion", "rater"].')
     frame = _frame(source)
-    _check_columns(frame, (person, *names), score)
+    _check_columns(frame, person, names, score)
     scores = _scores(frame[score], score)
     given = ~np.isnan(scores)
-    if not given.any():
-        raise DataError(f"column '{score}' holds no score at all", hint="Check the column that is read.")
     codes = _codes(scores[given], labels)
-    if len(codes) < 2:
-        raise DataError(
-            f"every score is {codes[0]}", hint="Without variation nothing can be measured: check the column."
-        )
     rated = frame[given]
     who = rated[person].astype(str).to_numpy(copy=True)
     parts = {column: rated[column].astype(str).to_numpy(copy=True) for column in names}
     table, persons, level = _filled(who, parts, [codes.index(int(s)) for s in scores[given]], given)
-    items = tuple(level)
-    module = Module(name, items, tuple(codes), tuple(labels[c] if labels else str(c) for c in codes))
-    left = int((~given).sum())
-    text = f"ratings in '{score}'" + (f"; {left} rows without one" if left else "")
-    event = Event("read", text, "answers", len(frame), len(frame) - left)
+    items, labelled = tuple(level), tuple(labels[c] if labels else str(c) for c in codes)
+    module = Module(name, items, tuple(codes), labelled)
     properties = {column: tuple(level[k][f] for k in items) for f, column in enumerate(names)}
-    counts = {
-        column: {one: len(set(who[parts[column] == one])) for one in dict.fromkeys(properties[column])}
-        for column in names
-    }
-    instrument = Instrument((module,), ())
-    survey = Survey(instrument, np.array(persons), table, {}, (event,), source=_named(source))
+    counts = {column: _persons_by_level(who, parts[column], properties[column]) for column in names}
+    instrument, events = Instrument((module,), ()), (_read_event(score, given),)
+    survey = Survey(instrument, np.array(persons), table, {}, events, source=_named(source))
     return Ratings(survey, items, properties, counts)
 
 
-def _check_columns(frame: Any, needed: tuple[str, ...], score: str) -> None:
+def _read_event(score: str, given: np.ndarray) -> Event:
+    left = int((~given).sum())
+    text = f"ratings in '{score}'" + (f"; {left} rows without one" if left else "")
+    return Event("read", text, "answers", len(given), len(given) - left)
+
+
+def _persons_by_level(who: np.ndarray, levels: np.ndarray, names: tuple[str, ...]) -> dict[str, int]:
+    """How many persons have a rating at each level of a facet."""
+    return {one: len(set(who[levels == one])) for one in dict.fromkeys(names)}
+
+
+def _check_columns(frame: Any, person: str, facets: tuple[str, ...], score: str) -> None:
     """Refuse columns that are not there, and rows whose person or facet is empty."""
+    if not facets:
+        raise SpecError("the ratings have no facet", hint='Say facets=["criterion", "rater"].')
+    needed = (person, *facets)
     for column in (*needed, score):
         if column not in frame.columns:
             raise DataError(
@@ -178,12 +177,18 @@ def _scores(column: Any, name: str) -> np.ndarray:
             f"row {odd[0] + 1}: '{column.iloc[odd[0]]}' in column '{name}' is no whole number",
             hint="Ratings are whole numbers; leave cells without a rating empty.",
         )
+    if np.isnan(numbers).all():
+        raise DataError(f"column '{name}' holds no score at all", hint="Check the column that is read.")
     return numbers
 
 
 def _codes(scores: np.ndarray, labels: Mapping[int, str] | None) -> list[int]:
     """All scores there can be."""
     low, high = int(scores.min()), int(scores.max())
+    if low == high and len(labels or ()) < 2:
+        raise DataError(
+            f"every score is {low}", hint="Without variation nothing can be measured: check the column."
+        )
     if labels is None:
         return list(range(low, high + 1))
     unknown = sorted({int(s) for s in scores} - set(labels))
