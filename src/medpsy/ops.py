@@ -92,6 +92,11 @@ class Numpy:
         return np.diagonal(a, axis1=-2, axis2=-1)
 
     @staticmethod
+    def length(a: np.ndarray) -> int:
+        """Size of the last axis."""
+        return int(a.shape[-1])
+
+    @staticmethod
     def constant(a: Any) -> np.ndarray:
         """Turn data into an array of this namespace."""
         return np.asarray(a)

@@ -18,7 +18,7 @@ class RequireVariables:
     Parameters
     ----------
     names : tuple or list of str
-        Person variables of the instrument: a model conditions on covariates, so it cannot do without them.
+        Person variables (or items) of the instrument: a model conditions on covariates, so it cannot do without them.
         None by default.
     """
 
@@ -44,6 +44,9 @@ class RequireVariables:
         """Bool array, shape (N,): at least one of the variables missing."""
         flagged = np.zeros(survey.n_person, bool)
         for name in self.names:
+            if name in survey.instrument.items:
+                flagged |= survey.item_codes([name])[:, 0] == NO_ANSWER
+                continue
             variable = survey.variable(name)
             if name not in survey.variables:
                 raise DataError(
