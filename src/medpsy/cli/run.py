@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medpsy.api.fits import Fit
 
 _OPTIONS = ("seed", "draws", "tune", "chains", "cores", "engine", "route")
-_ENGINES = ("auto", "quadrature", "gaussian", "equations", "conditional", "bifactor", "crossed")
+_ENGINES = ("auto", "quadrature", "gaussian", "equations", "outcomes", "conditional", "bifactor", "crossed")
 
 
 def add(commands: Commands) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Most constructs, and nodes per construct to begin with, by how many there are.
 SIZES = {1: 61, 2: 31, 3: 15}
+#: With more persons the sum over three constructs takes longer than to sample the persons.
+MOST_OF_THREE = 400
 
 
 class Outcomes:
@@ -50,6 +52,8 @@ class Outcomes:
             return Verdict(False, "no observed variable is binary, a count, ordinal or heavy-tailed")
         if not 1 <= data.n_factor <= max(SIZES):
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {max(SIZES)}")
+        if data.n_factor == 3 and data.n_person > MOST_OF_THREE:
+            return Verdict(False, f"three constructs and more than {MOST_OF_THREE} persons: sampled sooner")
         if layout.measured.size + data.n_factor < len(layout.nodes):
             return Verdict(False, "there are latent variables without items")
         for node in layout.measured:

@@ -44,9 +44,7 @@ class OrdinalOutcome:
 
     def distribution(self, x: np.ndarray) -> np.ndarray:
         """Distribution function of the latent response around eta."""
-        from scipy.special import expit
-
-        return np.asarray(expit(x))
+        return Numpy.logistic(np.asarray(x))
 
     def log_distribution(self, x: Any, xp: Any) -> Any:
         """Its logarithm."""
@@ -63,13 +61,11 @@ class OrdinalOutcome:
     def slopes(self, high: np.ndarray, low: np.ndarray, ends: tuple[Any, Any]) -> tuple[Any, Any]:
         """Derivatives of log(F(high) - F(low)) with respect to ``high`` and ``low``; ``ends`` say where
         ``low`` is minus and ``high`` plus infinity."""
-        from scipy.special import expit
-
         first, last = ends
         inner = (1.0 - first) * (1.0 - last)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             apart = np.where(inner > 0, 1.0 / np.expm1(np.where(inner > 0, high - low, 1.0)), 0.0)
-        return (1.0 - last) * expit(-high) + apart, -(1.0 - first) * expit(low) - apart
+        return (1.0 - last) * Numpy.logistic(-high) + apart, -(1.0 - first) * Numpy.logistic(low) - apart
 
     def threshold_slopes(self, prob: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives (K-1,) of every threshold with respect to P(y < k) and to P(y >= k)."""

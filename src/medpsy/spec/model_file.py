@@ -33,7 +33,9 @@ _DATA = ("file", "example", "encoding", "out_of_range", "instrument")
 _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "route")
 #: Keys of [report] that name variables over which the model is compared.
 _COMPARISONS = ("dif", "invariance", "differences")
-_ENGINES = ("auto", "quadrature", "gaussian", "two_level", "equations", "conditional", "bifactor", "crossed")
+_ENGINES = (
+    "auto", "quadrature", "gaussian", "two_level", "equations", "outcomes", "conditional", "bifactor", "crossed",
+)  # fmt: skip
 _ROUTES = ("auto", "compiled", "pymc")
 
 
