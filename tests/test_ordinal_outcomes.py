@@ -154,7 +154,9 @@ def test_modes_at_flat_priors_are_maximum_likelihood_of_ordered_regression(name:
     best = optimize.minimize(minus, [0, 0, 0, 0, 0], method="BFGS", options={"gtol": 1e-6}).x
     found = table.set_index("rhs")["mean"]
     np.testing.assert_allclose(found[["x", "c", "number"]], best[:3], rtol=0.01, atol=2e-3)
-    np.testing.assert_allclose(found[["t1", "t2"]], [best[3], best[3] + np.exp(best[4])], rtol=0.01, atol=0.02)
+    np.testing.assert_allclose(
+        found[["t1", "t2"]], [best[3], best[3] + np.exp(best[4])], rtol=0.01, atol=0.02
+    )
     # A threshold carries the name of the category that it opens.
     assert list(table.loc[table.section == "Thresholds", "label"]) == ["mid", "high"]
 

@@ -88,7 +88,8 @@ class Evidence:
     def _free(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Which cells can vary.
 
-        Of correlation matrices and their factors the lower triangle only; of items and ordinal variables the categories they have.
+        Of correlation matrices and their factors the lower triangle only; of items and of ordinal
+        variables the categories that they have.
         """
         free = np.ones(shape, dtype=bool)
         plain = name.partition("[")[0]

@@ -2,7 +2,7 @@
 
 The values v of the observed variables are known, so that given the constructs every equation is a regression:
 
-    p(y_i, v_i) = sum_q h^F N(u_q; 0, D Z Z' D) prod_d p_d(y_id | theta_qd) prod_j p_j(v_ij | eta_j(theta_q, v_i)),
+    p(y_i, v_i) = sum_q h^F N(u_q; 0, D Z Z' D) prod_d p_d(y_id | theta_qd) prod_j p_j(v_ij | theta_q, v_i),
 
 u the residuals of the constructs at node q: what their equations leave over, products of constructs included
 (I - B is triangular, so that the Jacobian is 1). The expected value of a binary variable or a count is no
@@ -61,7 +61,9 @@ class Outcomes:
             if missing and any(node in sources_of(layout, target) for target in range(len(layout.nodes))):
                 who = f"'{layout.nodes[node]}' explains another variable"
                 return Verdict(False, f"{who} and is missing for {missing} persons")
-        return Verdict(True, f"{data.n_factor} construct(s) summed over a grid, {layout.not_normal} given them")
+        return Verdict(
+            True, f"{data.n_factor} construct(s) summed over a grid, {layout.not_normal} given them"
+        )
 
     def person_normals(self, data: ModelData) -> int:
         """None: the persons are integrated out."""
@@ -146,7 +148,7 @@ def plain_sources(layout: Any, target: int) -> list[int]:
     """Nodes with a cell in the row of B of a target, in order of first mention."""
     found = [
         c.source for c in layout.coefficients
-        if c.target == target and not c.from_column and not c.times and (c.by is None or layout.at is not None)
+        if c.target == target and not (c.from_column or c.times) and (c.by is None or layout.at is not None)
     ]  # fmt: skip
     return list(dict.fromkeys(found))
 
@@ -159,7 +161,10 @@ def products_of(layout: Any, target: int) -> list[tuple[int, tuple[int, ...]]]:
 
 def sources_of(layout: Any, target: int) -> set[int]:
     """Nodes that a target depends on, products included."""
-    return {*plain_sources(layout, target), *(f for _, factors in products_of(layout, target) for f in factors)}
+    return {
+        *plain_sources(layout, target),
+        *(f for _, factors in products_of(layout, target) for f in factors),
+    }
 
 
 ENGINE = Outcomes()

@@ -1,7 +1,7 @@
 """The outcomes engine over every person's own window of nodes, with the gradient of its E-step.
 
-Every person is summed over a box of nodes. Persons with boxes of about the same size make a chunk, whose terms
-are arrays (person, node, ...) with a length of 1 along each construct that they do not depend on. The
+Every person is summed over a box of nodes. Persons with boxes of about the same size make a chunk, whose
+terms are arrays (person, node, ...) with a length of 1 along each construct that they do not depend on. The
 gradient of a marginal log-likelihood is the mean of that of the complete one over the posterior of a person.
 """
 
@@ -80,9 +80,7 @@ class CompiledOutcomes:
     def _chunk(self, run: dict[str, Any], chunk: Chunk) -> Terms:
         """Log-terms of some persons at their nodes."""
         layout, who = self.data.layout, chunk.persons
-        values: dict[int, np.ndarray] = {
-            int(j): self._column(self._known[who, j]) for j in layout.measured
-        }
+        values: dict[int, np.ndarray] = {int(j): self._column(self._known[who, j]) for j in layout.measured}
         for d, node in enumerate(layout.factors):
             theta = self.grid.nodes[d][chunk.nodes[d]]
             values[int(node)] = along(theta, d, self.size)

@@ -148,7 +148,7 @@ class Layout:
         return frozenset(role.name for role in roles if role.per_category)
 
     def cell(self, name: str, node: int) -> tuple[Any, ...]:
-        """Where a parameter of an observed node stands in the array of that name (..., variable[, category])."""
+        """Where a parameter of an observed node stands in its array (..., variable[, category])."""
         place = int(np.flatnonzero(self.roles[name] == node)[0])
         if name in self.by_category:
             return (..., place, slice(len(self.categories[node])))

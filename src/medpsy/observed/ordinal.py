@@ -30,8 +30,8 @@ class OrdinalOutcome:
     roles = (Role("category_prob", "Dirichlet(1)", "Thresholds", "|", "t", per_category=True),)
     formula = "P({name} >= k) = logistic({terms} - threshold_k)"
     reference = (
-        "McCullagh, P. (1980). Regression models for ordinal data. Journal of the Royal Statistical Society B, "
-        "42, 109-142. doi:10.1111/j.2517-6161.1980.tb01109.x"
+        "McCullagh, P. (1980). Regression models for ordinal data. Journal of the Royal Statistical Society "
+        "B, 42, 109-142. doi:10.1111/j.2517-6161.1980.tb01109.x"
     )
     truth: Mapping[str, tuple[float, float, float]] = {}
 

@@ -51,7 +51,7 @@ def mediational_e_value(result: Result, *, interval: float = 0.95, **options: An
     if about["scale"] in ("difference", "score"):
         raise SpecError(
             f"the outcome '{about['outcome']}' has no risk ratio",
-            hint="E-values are for binary outcomes, counts, and a category of an ordinal outcome (category=...); "
+            hint="E-values are for binary outcomes, counts and a category of an ordinal one (category=...), "
             "tipping_points() is for numbers and constructs.",
         )
     pairs = {"natural direct": ("10", "00"), "natural indirect": ("11", "10"), "total": ("11", "00")}

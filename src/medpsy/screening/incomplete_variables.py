@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from medpsy.errors import DataError, SpecError
-from medpsy.survey.survey import Survey
+from medpsy.survey.survey import NO_ANSWER, Survey
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class RequireVariables:
     Parameters
     ----------
     names : tuple or list of str
-        Person variables (or items) of the instrument: a model conditions on covariates, so it cannot do without them.
-        None by default.
+        Person variables (or items) of the instrument: a model conditions on covariates, so it cannot
+        do without them. None by default.
     """
 
     name: ClassVar[str] = "require_variables"

@@ -178,7 +178,7 @@ def observed_numbers(
 
 
 def _category_shares(observed: TomlTable, name: str, instrument: Instrument) -> tuple[np.ndarray, float]:
-    """Share of every category of an ordinal variable, all the same unless given; what the lowest is kept as."""
+    """Share of every category of an ordinal variable (equal unless given); what the lowest is kept as."""
     table = observed.table(name)
     table.only(("shares",))
     if name not in instrument.items:

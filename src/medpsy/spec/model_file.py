@@ -34,7 +34,8 @@ _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "rout
 #: Keys of [report] that name variables over which the model is compared.
 _COMPARISONS = ("dif", "invariance", "differences")
 _ENGINES = (
-    "auto", "quadrature", "gaussian", "two_level", "equations", "outcomes", "conditional", "bifactor", "crossed",
+    "auto", "quadrature", "gaussian", "two_level", "equations", "outcomes", "conditional", "bifactor",
+    "crossed",
 )  # fmt: skip
 _ROUTES = ("auto", "compiled", "pymc")
 
