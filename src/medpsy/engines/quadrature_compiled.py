@@ -24,7 +24,7 @@ from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
 
 #: From so many rows on they are shared out among the processors, and the error is estimated from a sample.
-MANY_ROWS = 20_000
+SHARED_ROWS = 5_000
 PROBE = 2_000
 
 
@@ -138,7 +138,7 @@ class CompiledQuadrature:
         """
         n_row = len(self.count)
         rows = np.arange(n_row)
-        if n_row > MANY_ROWS:
+        if n_row > SHARED_ROWS:
             rows = np.sort(np.random.default_rng(n_row).choice(n_row, PROBE, replace=False))
         patterns = self.patterns.take(rows)
         windows = self.lo[rows, self.tables.pad :], self.hi[rows, self.tables.pad :]
@@ -165,7 +165,7 @@ class CompiledQuadrature:
 
 def _shares(n_row: int) -> list[slice]:
     """Rows of each processor; all rows in one where they are few."""
-    workers = (os.cpu_count() or 1) if n_row >= MANY_ROWS else 1
+    workers = (os.cpu_count() or 1) if n_row >= SHARED_ROWS else 1
     ends = np.linspace(0, n_row, workers + 1).astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import local
-from medpsy.engines.quadrature_compiled import MANY_ROWS, CompiledQuadrature
+from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.inference.density import Density
 from medpsy.inference.native import Part, Probe
 from medpsy.inference.native_grid_kernel import FIXED, TABLE, adapter, density
@@ -18,8 +18,6 @@ def grid_part(model: Density, probe: Probe) -> Part | str:
     likelihood = model.likelihood
     assert isinstance(likelihood, CompiledQuadrature)
     tables = likelihood.tables
-    if len(likelihood.count) >= MANY_ROWS:
-        return "many persons are shared out among threads"
     rows, keep = [], []
     for block, place, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
         row = _block_row(model, block, probe)
