@@ -19,6 +19,7 @@ from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.engines.quadrature_kernel import fill_weight
 from medpsy.errors import FitError, SpecError
 from medpsy.ops import Numpy
+from medpsy.spec.model_file import ENGINES
 from numeric_cases import (
     bound,
     brute_force,
@@ -307,3 +308,7 @@ def test_a_binary_outcome_keeps_the_other_engines_away() -> None:
     assert GAUSSIAN.accepts(data).reason == "'passed' is binary"
     complete = replace(answers, variables=answers.variables | {"dose": np.arange(15.0)})
     assert CONDITIONAL.accepts(bound(measured("x") + "\ndose ~ x\ngrade ~ dose", complete)).accepted
+
+
+def test_every_engine_can_be_asked_for_by_name() -> None:
+    assert set(ENGINES) == {"auto", *engines()}
