@@ -97,17 +97,11 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
     n_person = top.whole("n_person", 1)
     variables = _variables(top.table("variables"), model, instrument, n_person)
     levels = {v.name: v.levels for v in instrument.variables if v.kind == "category"}
+    seed = top.whole("seed", 0) if "seed" in top.values else 0
+    note = _note(top.text("note") or model.spec.note, model.spec.name)
     if linear:
         equations, correlation = read_linear(top, model, variables, levels)
-        return Truth(
-            n_person=n_person,
-            seed=top.whole("seed", 0) if "seed" in top.values else 0,
-            note=_note(top.text("note") or model.spec.note, model.spec.name),
-            variables=variables,
-            equations=equations,
-            correlation=correlation,
-            items={},
-        )
+        return Truth(n_person, seed, note, variables, equations, correlation, items={})
     terms = read_terms(top.table("paths"), model, levels)
     correlation = read_correlations(top.table("correlations"), model)
     equations, scores = _solve(top, model, instrument, variables, terms, correlation)
@@ -128,16 +122,8 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
             items[construct.name] = read_nested(own, construct, family, instrument, score)
         else:
             items[construct.name] = read_items(own, construct, family, instrument, score)
-    return Truth(
-        n_person=n_person,
-        seed=top.whole("seed", 0) if "seed" in top.values else 0,
-        note=_note(top.text("note") or model.spec.note, model.spec.name),
-        variables=variables,
-        equations=equations,
-        correlation=correlation,
-        items=items,
-        clusters=read_clusters(top.table("clusters"), model),
-    )
+    clusters = read_clusters(top.table("clusters"), model)
+    return Truth(n_person, seed, note, variables, equations, correlation, items, clusters=clusters)
 
 
 def _note(text: str, name: str) -> str:

@@ -83,7 +83,8 @@ def parse_model(
     """
     source, given = Source(text.replace("\r\n", "\n"), path, first_line), dict(families or {})
     if std_lv is not None or is_linear(source, family, given):
-        return _linear(source, family, given, std_lv, name)
+        spec = _linear(source, family, given, std_lv, name)
+        return _with_flag(_with_flag(spec, "positive", positive), "testlets", testlets)
     reader = _Reader(source)
     reader.read()
     try:
@@ -127,6 +128,12 @@ def _with_flag(spec: ModelSpec, flag: str, names: Iterable[str]) -> ModelSpec:
     wanted = (names,) if isinstance(names, str) else tuple(names)
     known = [construct.name for construct in spec.constructs]
     for name in wanted:
+        if spec.linear is not None and name in spec.latents:
+            raise ElementError(
+                f"{flag} names '{name}', whose items are numbers",
+                subject=(flag, name),
+                hint="Only constructs of items with categories take it; leave it out.",
+            )
         if name not in known:
             raise ElementError(
                 f"{flag} names '{name}', which is no construct",
