@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from medpsy.result import Result
 
-_ENGINES = {
-    "quadrature": "Bock, R. D., & Aitkin, M. (1981). Marginal maximum likelihood estimation of item "
+_BOCK_AITKIN = (
+    "Bock, R. D., & Aitkin, M. (1981). Marginal maximum likelihood estimation of item "
     "parameters: Application of an EM algorithm. Psychometrika, 46, 443-459. doi:10.1007/BF02293801 "
-    "(persons integrated out)",
-}
+    "(persons integrated out)"
+)
 _LKJ = (
     "Lewandowski, D., Kurowicka, D., & Joe, H. (2009). Generating random correlation matrices based on vines "
     "and extended onion method. Journal of Multivariate Analysis, 100, 1989-2001. "
@@ -40,7 +40,8 @@ def citations(result: Result) -> list[str]:
     """Return references of models, numerics, diagnostics, data and questionnaires, in this order."""
     families = result.model.families
     found = list(dict.fromkeys(families[c.name].reference for c in result.model.spec.constructs))
-    found += [_ENGINES[name] for name in [result.provenance["engine"]["name"]] if name in _ENGINES]
+    engine = result.provenance["engine"]["name"]
+    found += [_BOCK_AITKIN] if engine in ("quadrature", "layered") else []
     if any(parameter.event == "correlation" for parameter in result.data.parameters):
         found.append(_LKJ)
     found.append(_NUTS)

@@ -263,7 +263,7 @@ class Model(PriorVerbs):
         from medpsy.inference.pymc_model import build
 
         data = self._data(survey)
-        chosen, _ = choose(data, engine)
+        chosen, _ = choose(data, engine, pymc=True)
         return build(without_integrated(data, chosen), chosen, chosen.settings(data))
 
     def simulate(self, n: int | None = None, seed: int | None = None, *, missing: float = 0.0) -> Survey:

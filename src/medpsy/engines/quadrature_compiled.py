@@ -20,7 +20,7 @@ from medpsy.engines.quadrature_kernel import (
     latent_forward,
     latent_reverse,
 )
-from medpsy.latent.base import system, system_reverse
+from medpsy.latent.constructs import construct_system, construct_system_reverse
 from medpsy.ops import Numpy
 
 #: From so many rows on they are shared out among the processors, and the error is estimated from a sample.
@@ -68,7 +68,7 @@ class CompiledQuadrature:
         """Forward pass and E-step at ``p``."""
         data = self.data
         eq = data.model.structure.equations(p, data.layout, Numpy)
-        mean, chol = system(eq, data.layout, Numpy)
+        mean, chol = construct_system(eq, data.layout)
         n_row = len(self.count)
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
@@ -106,7 +106,8 @@ class CompiledQuadrature:
             chol, self.design, self.count, run["precision"], run["location"], run["first"], run["second"],
             d_mean, d_chol,
         )  # fmt: skip
-        gradient = data.model.structure.reverse(p, data.layout, system_reverse(run["eq"], d_mean, d_chol))
+        d_eq = construct_system_reverse(run["eq"], data.layout, d_mean, d_chol)
+        gradient = data.model.structure.reverse(p, data.layout, d_eq)
         gradient |= self.tables.reverse(p, run["counts"])
         return float(self.count @ run["ell"]), gradient
 

@@ -17,6 +17,8 @@ def grid_part(model: Density, probe: Probe) -> Part | str:
     """Blocks, answers, windows and nodes; or why there is no C function."""
     likelihood = model.likelihood
     assert isinstance(likelihood, CompiledQuadrature)
+    if not model.data.layout.latent.all():
+        return "a construct has no items of its own"
     tables = likelihood.tables
     rows, keep = [], []
     for block, place, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
