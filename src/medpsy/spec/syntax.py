@@ -68,7 +68,7 @@ def parse_model(
     path, first_line : str and int, optional
         File the text comes from and its one-based line there, for errors.
     std_lv : bool, optional
-        Makes a text of Gaussian constructs a linear model, scaled by variances or (False) first loadings of 1.
+        Makes a text of numbers a linear model, scaled by variances or (False) first loadings of 1.
 
     Returns
     -------
