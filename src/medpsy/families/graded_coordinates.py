@@ -85,17 +85,18 @@ class GradedCoordinates:
         x = -threshold / scale[:, None]
         density = np.exp(-np.logaddexp(0.0, -x) - np.logaddexp(0.0, x))
         d_x = density * np.diff(d["category_prob"], axis=-1)
-        d_threshold = np.where(there, -d_x / scale[:, None], 0.0)
+        d_threshold = -d_x / scale[:, None]
         d_scale = (d_x * threshold).sum(-1) / scale**2
         total = d_threshold.sum(-1)
-        # Gap m moves the thresholds above it up, and all of them down by its share in the mean.
+        # Gap m moves the thresholds above it up, and all of them down by its share in the mean, in which
+        # those far out have none.
         after = np.cumsum(d_threshold[:, ::-1], axis=-1)[:, ::-1][:, 1:]
         above_it = np.cumsum(there[:, ::-1], axis=-1)[:, ::-1][:, 1:]
         share = above_it / there.sum(-1, keepdims=True)
         return {
             "slope": d["slope"] + d_scale * SHRINK * slope / scale,
             "location": total,
-            "gap": np.where(there[:, 1:], after - share * total[:, None], 0.0),
+            "gap": after - share * total[:, None],
         }
 
 

@@ -18,6 +18,7 @@ from medpsy.inference.density import Density
 from medpsy.inference.importance import MANY_PERSONS, resample
 from medpsy.inference.leave_out import Sampler, efficiency, repair
 from medpsy.inference.mode import Mode
+from medpsy.inference.native import pointwise
 from medpsy.inference.nuts import Draws, sample
 from medpsy.inference.prepare import TOLERANCE, in_products, opened, prepared, reference_error, refined
 from medpsy.jit import announced
@@ -267,13 +268,14 @@ def _evaluated(density: Density, u: np.ndarray, chains: int, base: float) -> dic
 
     The error is measured at every draw of a sparse sequence, 20 over all chains; NaN elsewhere.
     """
-    each = [density.space.point(x)[:2] for x in u]
+    terms_at = pointwise(density, u[0])
+    each = [terms_at(x) for x in u]
     error = np.full(len(u), np.nan)
     for i in range(0, len(u), max(1, len(u) * chains // 20)):
-        error[i] = density.likelihood.numerical_error(each[i][0]) - base
+        error[i] = density.likelihood.numerical_error(density.space.constrain(u[i])) - base
     return {
-        "log_likelihood": np.array([density.likelihood.per_person(values) for values, _ in each]),
-        "log_prior": np.array([prior for _, prior in each]),
+        "log_likelihood": np.array([terms for _, terms in each]),
+        "log_prior": np.array([prior for prior, _ in each]),
         "error": error,
     }
 
