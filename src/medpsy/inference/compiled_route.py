@@ -129,7 +129,8 @@ def _sampled(
         posterior = _resampled(density, mode, draws, chains, seed, log)
         if posterior is not None:
             return posterior
-    rungs = _ladder(draws, tune, target_accept, mode.converged)
+    groups = density.data.groups
+    rungs = _ladder(draws, tune, target_accept, mode.converged, groups is not None and groups.shrunk)
     result = _climbed(density, mode, rungs, draws is None, chains, seed, cores, progress, log)
 
     def without(other: ModelData) -> np.ndarray:
@@ -218,13 +219,16 @@ class Rung:
         return f"{self.tune} warm-up and {self.draws} draws, target acceptance {self.target_accept}"
 
 
-def _ladder(draws: int | None, tune: int | None, target_accept: float | None, clean: bool) -> list[Rung]:
-    """What to try in turn."""
+def _ladder(
+    draws: int | None, tune: int | None, target_accept: float | None, clean: bool, shrunk: bool
+) -> list[Rung]:
+    """What to try in turn; more carefully from the start where differences are shrunk."""
     kept = draws or DRAWS
     if tune is not None or target_accept is not None:
         return [Rung(0, kept, tune or WARM_UP, target_accept or ACCEPT)]
     more = draws or 2 * DRAWS
-    rungs = [Rung(0, kept, WARM_UP, ACCEPT), Rung(1, more, 1000, 0.95), Rung(2, more, 2000, 0.99)]
+    first = Rung(0, kept, 400, 0.85) if shrunk else Rung(0, kept, WARM_UP, ACCEPT)
+    rungs = [first, Rung(1, more, 1000, 0.95), Rung(2, more, 2000, 0.99)]
     return rungs if clean else rungs[1:]
 
 

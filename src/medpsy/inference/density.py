@@ -50,7 +50,7 @@ class Density:
         return total, gradient
 
     def prior_and_terms(self, u: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log-prior with Jacobian at ``u`` (size,), and the log-likelihood of every person, shape (person,)."""
+        """Log-prior with Jacobian at ``u`` (size,), and the log-likelihood of every person (person,)."""
         values, prior, _ = self.space.point(u)
         with np.errstate(all="ignore"):
             return prior, self.likelihood.per_person(values)

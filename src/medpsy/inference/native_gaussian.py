@@ -25,13 +25,13 @@ def gaussian_part(
         return f"more than {MOST_PATTERNS} patterns of missing values"
     found: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
     for block in data.blocks:
-        for role, own in found.items():
-            own += [tape.place(value) for value in values[f"{role}_{block.name}"]]
+        for role, variables in found.items():
+            variables += [tape.place(value) for value in values[f"{role}_{block.name}"]]
     _, nodes = loading_cells(data)
     rows = np.full((len(nodes), 4), -1, dtype=np.int64)
     rows[:, 0] = nodes
-    for k, own in enumerate(found.values()):
-        rows[: len(own), 1 + k] = own
+    for k, variables in enumerate(found.values()):
+        rows[: len(variables), 1 + k] = variables
     patterns: list[list[int]] = []
     columns: list[int] = []
     flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}

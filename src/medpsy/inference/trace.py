@@ -139,7 +139,11 @@ class Place:
         return self.tape.add("subtract", 0.0, self)
 
     def __pow__(self, other: Any) -> Any:
-        return self._with("multiply", self, self, None) if _is(other, 2.0) else self._with("power", self, other, 1.0)
+        return (
+            self._with("multiply", self, self, None)
+            if _is(other, 2.0)
+            else self._with("power", self, other, 1.0)
+        )
 
 
 def _is(value: Any, number: float) -> bool:
@@ -174,7 +178,7 @@ def _function(name: str, known: Callable[..., Any], count: int = 1) -> Callable[
 
     def function(*arrays: Any) -> Any:
         if all(np.ndim(array) == 0 for array in arrays):
-            return one(*(places(array)[()] for array in arrays))
+            return one(*(np.asarray(array, dtype=object).item() for array in arrays))
         return each(*(places(array) for array in arrays))
 
     return function
@@ -183,6 +187,16 @@ def _function(name: str, known: Callable[..., Any], count: int = 1) -> Callable[
 _less = _function("less", lambda a, b: a < b, 2)
 _larger = _function("maximum", max, 2)
 _chosen = _function("select", lambda a, b, condition: a if condition else b, 3)
+
+
+def _in_where(condition: Any, a: Any, b: Any) -> Any:
+    if np.ndim(a) == np.ndim(b) == 0 and _is(a, 1.0) and _is(b, 0.0):
+        return condition
+    return _chosen(a, b, condition)
+
+
+#: Entries of the second where the first, a condition, holds, else of the third.
+_where: Callable[..., Any] = _in_where
 
 
 class Traced(Numpy):
@@ -200,12 +214,13 @@ class Traced(Numpy):
     softplus = staticmethod(_function("softplus", Numpy.softplus))
     log1mexp = staticmethod(_function("log1mexp", Numpy.log1mexp))
 
+    where = staticmethod(_where)
+
     @staticmethod
-    def where(condition: Any, a: Any, b: Any) -> Any:
-        """Entries of ``a`` where the condition holds, else of ``b``."""
-        if np.ndim(a) == np.ndim(b) == 0 and _is(a, 1.0) and _is(b, 0.0):
-            return condition
-        return _chosen(a, b, condition)
+    def sum(x: Any, axis: int = -1) -> Any:
+        """Sum over one axis."""
+        total = np.sum(np.asarray(x, dtype=object), axis=axis)
+        return places(total) if isinstance(total, np.ndarray) else total
 
     @staticmethod
     def log_ndtr(x: Any) -> Any:
@@ -250,6 +265,8 @@ class Traced(Numpy):
         out = places(np.zeros(a.shape))
         for i in range(len(a)):
             for j in range(i + 1):
-                rest = a[i, j] - (out[i, :j] * out[j, :j]).sum()
+                rest = a[i, j]
+                for k in range(j):
+                    rest = rest - out[i, k] * out[j, k]
                 out[i, j] = Traced.sqrt(rest) if i == j else rest / out[j, j]
         return out
