@@ -32,6 +32,8 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
     for block in data.blocks:
         kept = data.model.families[block.name].kept(block, local(data, block, values), Numpy)
         out |= {f"{name}_{block.name}": more for name, more in kept.items()}
+    for name, cut in data.layout.thresholds(values, Numpy).items():
+        out[f"threshold_{name}"] = ((f"step_{name}",), cut)
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = values[parameter.name]

@@ -12,6 +12,13 @@ _BOCK_AITKIN = (
     "parameters: Application of an EM algorithm. Psychometrika, 46, 443-459. doi:10.1007/BF02293801 "
     "(persons integrated out)"
 )
+_ENGINES = {
+    "quadrature": _BOCK_AITKIN,
+    "layered": _BOCK_AITKIN,
+    "outcomes": "Rabe-Hesketh, S., Skrondal, A., & Pickles, A. (2004). Generalized multilevel structural "
+    "equation modeling. Psychometrika, 69, 167-190. doi:10.1007/BF02295939 (persons integrated out beside "
+    "variables of any family)",
+}
 _LKJ = (
     "Lewandowski, D., Kurowicka, D., & Joe, H. (2009). Generating random correlation matrices based on vines "
     "and extended onion method. Journal of Multivariate Analysis, 100, 1989-2001. "
@@ -40,8 +47,7 @@ def citations(result: Result) -> list[str]:
     """Return references of models, numerics, diagnostics, data and questionnaires, in this order."""
     families = result.model.families
     found = list(dict.fromkeys(families[c.name].reference for c in result.model.spec.constructs))
-    engine = result.provenance["engine"]["name"]
-    found += [_BOCK_AITKIN] if engine in ("quadrature", "layered") else []
+    found += [_ENGINES[name] for name in [result.provenance["engine"]["name"]] if name in _ENGINES]
     if any(parameter.event == "correlation" for parameter in result.data.parameters):
         found.append(_LKJ)
     found.append(_NUTS)

@@ -35,8 +35,8 @@ _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "rout
 _COMPARISONS = ("dif", "invariance", "differences")
 #: Likelihood engines that can be asked for.
 ENGINES = (
-    "auto", "quadrature", "layered", "gaussian", "products", "two_level", "equations", "conditional",
-    "bifactor", "crossed",
+    "auto", "quadrature", "layered", "gaussian", "products", "two_level", "equations", "outcomes",
+    "conditional", "bifactor", "crossed",
 )  # fmt: skip
 _ROUTES = ("auto", "compiled", "pymc")
 

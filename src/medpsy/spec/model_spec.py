@@ -93,7 +93,8 @@ class SecondOrder:
 class Observed:
     """An observed variable that is explained by others (a mediator or an outcome without items).
 
-    ``family`` is ``"gaussian"`` (a number) or ``"bernoulli"`` (coded 0 and 1).
+    ``family`` is ``"gaussian"`` (a number), ``"bernoulli"`` (coded 0 and 1), ``"ordinal"`` (categories in
+    order) or another of those in :mod:`medpsy.observed`.
 
     Examples
     --------
