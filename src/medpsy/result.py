@@ -30,6 +30,7 @@ from medpsy.spec.model_spec import (
     Specific,
 )
 from medpsy.spec.model_spec import Path as SpecPath
+from medpsy.spec.same import Same
 from medpsy.survey.instrument import Instrument, Module, Variable
 from medpsy.survey.survey import Event, Survey
 
@@ -193,7 +194,8 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
 
 def _linear(held: dict[str, Any]) -> Linear:
     intercepts = tuple(Intercept(**_fields(one)) for one in held.pop("intercepts"))
-    return Linear(**_fields(held), intercepts=intercepts)
+    same = tuple(Same(**_fields(one)) for one in held.pop("same", ()))
+    return Linear(**_fields(held), intercepts=intercepts, same=same)
 
 
 def _clusters(held: dict[str, Any]) -> Clusters:

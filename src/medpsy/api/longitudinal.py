@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.api.models import Model
 from medpsy.spec.model_spec import ModelSpec
+from medpsy.spec.same import EQUAL
 from medpsy.spec.waves import Waves, read_series
 
 if TYPE_CHECKING:
@@ -32,10 +33,17 @@ class _OverWaves(Model):
         name: str | None = None,
         instrument: Instrument | None = None,
         truth: Mapping[str, Any] | None = None,
+        equal: Iterable[str] | None = None,
+        release: Iterable[str] = (),
         **more: str,
     ) -> None:
         known = (covariates,) if isinstance(covariates, str) else tuple(covariates)
-        waves = Waves(self.kind, read_series(variables), constant, tuple(map(float, times)), known, **more)
+        shared = EQUAL if equal is None else ((equal,) if isinstance(equal, str) else tuple(equal))
+        freed = (release,) if isinstance(release, str) else tuple(release)
+        waves = Waves(
+            self.kind, read_series(variables), constant, tuple(map(float, times)), known,
+            equal=shared, release=freed, **more,
+        )  # fmt: skip
         spec = ModelSpec(name=name or self.kind, waves=waves)
         super().__init__(spec, priors=priors, instrument=instrument, truth=truth)
         self.waves = waves
@@ -66,6 +74,12 @@ class CrossLagged(_OverWaves):
     family : str
         Response family of the indicators: ``"gaussian"``, or ``"graded"`` and other ordinal ones, whose
         constructs are summed over a grid up to three of them (variables times waves) and sampled beyond that.
+    equal : iterable of str, optional
+        What ordinal indicators share over the waves: ``"loadings"`` (their slopes) and ``"thresholds"``, both
+        unless given. Means are free from the second wave on where thresholds are equal, sds where slopes are.
+    release : iterable of str
+        Exceptions: indicators of the first wave (``"s1_3"``: at all later ones) or of a later one (there
+        alone), or ``"loadings.s1_3"``.
     priors, name, instrument, truth
         As in :class:`Model`.
 

@@ -59,6 +59,8 @@ def native(density: Density, mode: Mode) -> Native | str:
         return "this engine has no C function"
     if density.space._scaled[0].size:
         return "some coordinates are products of two parameters"
+    if density.space.made:
+        return "item parameters of one occasion are computed from those of another"
     probe = Probe(density)
     common = _common(density, mode, probe)
     if common is None:

@@ -67,6 +67,9 @@ def _variable(parameter: Parameter, known: dict[str, Any]) -> Any:
     """One random variable, or several joined when entries differ in kind of prior or number of categories."""
     if parameter.copy_of:
         return pm.Deterministic(parameter.name, known[parameter.copy_of], dims=parameter.dims)
+    if parameter.made is not None:
+        value = parameter.made.forward(known, Tensor)[parameter.name]
+        return pm.Deterministic(parameter.name, value, dims=parameter.dims)
     if parameter.event == "correlation":
         return pm.LKJCorr(parameter.name, n=parameter.shape[0], eta=parameter.priors[0].args[0])
     groups = parameter.groups()
