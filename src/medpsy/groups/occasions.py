@@ -138,7 +138,7 @@ def occasion_rows(
         Differences of a family that can only be equal.
     """
     same = spec.same_as(construct.name)
-    if same is None:
+    if same is None or not same.equal:
         return list(rows)
     more = difference_rows(same.how, construct, family)
     moved = {row.lhs for row in more}
@@ -166,6 +166,8 @@ def occasions(data: Any) -> Any:
     blocks = {block.name: block for block in data.blocks}
     own, later = list(data.parameters), []
     for same in spec.linear.same:
+        if not same.equal:
+            continue
         block, other = blocks[same.construct], blocks[same.other]
         _check_categories(block, other)
         roles = data.model.families[block.name].roles

@@ -78,7 +78,7 @@ def log_density(t, codes, w, gradient_w):
     lo, hi, count = cells(t, 25), cells(t, 26), floats(t, 27)
     total, gradient, flat, a, g, d, z = front(t, w)
     n, n_row = d.size, count.size
-    mean, chol = product(a, g), product(a, z)
+    mean, chol = product(a, g), product(a, d.reshape(n, 1) * z)
     precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
     ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
     half = latent_forward(mean, chol, design, precision, location, tilt, ell)
