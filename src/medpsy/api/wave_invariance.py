@@ -71,14 +71,19 @@ class WaveInvariance(Comparison):
     def table(self) -> pd.DataFrame:
         """Return one row per level: what is equal, elpd, difference to the level before, verdict.
 
-        ``share_relevant``, of ordinal items: of the slopes and places of items, the share that differs
-        relevantly from the first wave with probability above one half (configural level: after alignment).
+        Of ordinal items also ``share_relevant``: of what may differ between the waves, the share that does so
+        relevantly with probability above one half (configural level: after alignment); and ``differing``,
+        which that is. A level whose predictions are no worse over all items may still hold such an item.
         """
         table = self._table.copy()
         if self.ordinal:
             rows = self._parameters
-            share = (rows["p_relevant"] > 0.5).groupby(rows["level"]).mean()
+            relevant = rows["p_relevant"] > 0.5
+            share = relevant.groupby(rows["level"]).mean()
+            named = rows["item"] + " " + rows["coordinate"] + " (" + rows["group"] + ")"
+            differing = named[relevant].groupby(rows["level"][relevant]).agg(", ".join)
             table.insert(len(table.columns) - 1, "share_relevant", table["level"].map(share))
+            table.insert(len(table.columns) - 1, "differing", table["level"].map(differing).fillna(""))
         return self.mark.on_table(table)
 
     def compare(self) -> pd.DataFrame:
@@ -159,18 +164,15 @@ def wave_invariance(
         Construct to waves to items, in the same order at every wave:
         ``{"mood": {"may": "a1..a4", "june": "b1..b4"}}``.
     family : str, optional
-        Response family of the items; ``"graded"`` for items of a questionnaire, ``"gaussian"`` (numbers) for
-        person variables unless given.
+        ``"graded"`` for items of a questionnaire, ``"gaussian"`` (numbers) for variables unless given.
     levels : sequence of str, optional
         Of ``"configural"``, ``"thresholds"``, ``"loadings"`` (both equal); of numbers ``"configural"``,
         ``"loadings"``, ``"intercepts"``, ``"residuals"``; all unless given.
     release : sequence of str
         Items of the first wave, or ``"thresholds.a3"`` (of numbers ``"intercepts.a3"``) and the like, that
         are free at every level (partial invariance).
-    interval : float
-        Posterior mass of intervals.
-    **sampling
-        Options of :meth:`Model.fit`.
+    interval, **sampling
+        Posterior mass of intervals; options of :meth:`Model.fit`.
 
     Returns
     -------
@@ -178,11 +180,9 @@ def wave_invariance(
 
     Raises
     ------
-    SpecError
+    SpecError, DataError
         Waves with different numbers of items, an unknown level or item, more than three ordinal constructs
-        times waves.
-    DataError
-        No survey, or variables that it does not have.
+        times waves; variables that the survey does not have.
 
     Examples
     --------
@@ -191,27 +191,34 @@ def wave_invariance(
     >>> found = mp.wave_invariance(survey, waves, seed=1)  # doctest: +SKIP
     >>> print(found.table(), found.means())  # doctest: +SKIP
     """
+    waves = _waves(survey, constructs)
+    family = _family(survey, waves) if family is None else family
+    freed = (release,) if isinstance(release, str) else tuple(release)
+    about: dict[str, Any] = {"levels": levels, "release": freed, "sampling": sampling_options(sampling)}
+    if family == "gaussian":
+        results = wave_fits(survey, waves, **about)
+    else:
+        results = ordinal.ordinal_fits(survey, waves, family=family, **about)
+    return WaveInvariance("wave", {level: Fit(r) for level, r in results.items()}, interval, waves, family)
+
+
+def _family(survey: Survey, waves: Sequence[Waves]) -> str:
+    """``graded`` where all items are answers in categories."""
+    items = {item for one in waves for own in one.items.values() for item in own}
+    return "graded" if items <= set(survey.instrument.items) else "gaussian"
+
+
+def _waves(survey: Any, constructs: Mapping[str, Mapping[str, str | Sequence[str]]]) -> tuple[Waves, ...]:
+    """What is asked about, checked."""
     if not isinstance(survey, Survey):
         what = type(survey).__name__
         raise DataError(f"the answers come as {what}, not as a Survey", hint="Pass mp.read_survey(...).")
     if not constructs:
         raise SpecError("there is no construct", hint='Say {"mood": {"may": "a1..a4", "june": "b1..b4"}}.')
-    waves = tuple(
+    return tuple(
         Waves(name, {wave: tuple(_items(items)) for wave, items in own.items()})
         for name, own in constructs.items()
     )
-    options = sampling_options(sampling)
-    items = {item for one in waves for own in one.items.values() for item in own}
-    if family is None:
-        family = "graded" if items <= set(survey.instrument.items) else "gaussian"
-    freed = (release,) if isinstance(release, str) else tuple(release)
-    if family == "gaussian":
-        results = wave_fits(survey, waves, levels=levels, release=freed, sampling=options)
-    else:
-        results = ordinal.ordinal_fits(
-            survey, waves, family=family, levels=levels, release=freed, sampling=options
-        )
-    return WaveInvariance("wave", {level: Fit(r) for level, r in results.items()}, interval, waves, family)
 
 
 def _items(items: str | Sequence[str]) -> Sequence[str]:

@@ -106,11 +106,10 @@ def settled(spec: ModelSpec) -> ModelSpec:
         construct = known[same.construct]
         own = family(construct.family)
         check_words(same.how, (construct,), {construct.name: own}, "same")
-        words = {word for part in coordinates_of(own).parts for word in (part.word, part.name)}
-        if more := sorted({*same.equal} - words):
+        if more := sorted({*same.equal} & {"regressions", "correlations", "residuals"}):
             raise SpecError(
-                f"'{more[0]}' is nothing that items of the family '{own.name}' have at every occasion",
-                hint=f"Known: {', '.join(sorted(words))}. Paths are made equal by labels.",
+                f"'{more[0]}' is nothing that items have at every occasion",
+                hint="Say 'loadings' and 'thresholds'. Paths are made equal by labels.",
             )
         mean, sd = placed(same.how, construct.items, own)
         said = [i for i in means if i.target == construct.name]

@@ -130,7 +130,7 @@ def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
     for name, (dims, value) in more(p, data.layout, Tensor).items() if more is not None else ():
         pm.Deterministic(name, value, dims=dims)
     values = data.model.structure.coefficients(p, data.layout, Tensor)
-    if values is None:
+    if values is None or not data.layout.coefficients:
         return
     pm.Deterministic("coefficient", values, dims=("regression",))
     by_label: dict[str, Any] = {c.label: values[i] for i, c in enumerate(data.layout.coefficients) if c.label}

@@ -7,7 +7,7 @@ written into the specification, so that the printed text says all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -45,7 +45,7 @@ class Term:
 
 
 def assembled(
-    terms: Iterable[Term],
+    terms: Sequence[Term],
     definitions: tuple[Definition, ...],
     std_lv: bool,
     name: str = "model",
@@ -54,7 +54,7 @@ def assembled(
     """Put the terms of a text together.
 
     What ``families`` calls by another family than Gaussian keeps its items and is a construct as elsewhere,
-    with residual variance 1 and mean 0 unless said otherwise; unless constructs indicate it.
+    residual variance 1 and mean 0 unless said otherwise; unless constructs indicate it.
 
     A variable that is an indicator, is explained, or has a variance, covariance or mean of its own is part
     of the model; one that only ever explains others is a covariate, without a distribution.
@@ -64,7 +64,6 @@ def assembled(
     ElementError
         A term twice, a construct times another variable.
     """
-    terms = list(terms)
     latents = tuple(dict.fromkeys(t.left for t in terms if t.op == "=~"))
     again = [t for t in terms if t.op == "=~" and t.label == "same"]
     terms = [t for t in terms if t not in again]
