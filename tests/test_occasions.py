@@ -244,6 +244,26 @@ def test_model_files_say_equal_and_release(tmp_path: Any) -> None:
     assert mp.Model(read_model_file(path).spec) == mp.Model(TWO, equal=["thresholds"])
 
 
+def test_the_mode_of_many_simulated_persons_is_the_truth() -> None:
+    """The model file with one drifting item, 2,500 persons: mode against truth in posterior sds."""
+    from pathlib import Path
+
+    from medpsy.inference.prepare import prepared
+
+    model = mp.load_model(Path(__file__).resolve().parents[1] / "models" / "ordinal-waves.toml")
+    data = bind(model.composed, model.simulate(2500, seed=3))
+    density, mode, _ = prepared(data, choose(data)[0], None, [])
+    found, sd = mode.u, np.sqrt((mode.spread**2).sum(1))
+    place = {slot.name: slot.start for slot in density.space.slots}
+    truth = {"path": [0.7], "intercept": [0.3, 0.2], "residual_sd_log__": np.log([0.6, 0.6]) / 2}
+    for name, values in truth.items():
+        for k, value in enumerate(values):
+            at = place[name] + k
+            assert abs(found[at] - value) < 3.5 * sd[at], (name, found[at], value)
+    drift = place["difference_location_workload_3"]
+    assert found[drift] + 3 * sd[drift] < -1 and sd[drift] < 0.25
+
+
 @pytest.mark.slow
 def test_saved_fits_come_back(tmp_path: Any) -> None:
     model = mp.Model("f =~ a1..a5; g =~ b1..b4 + free*b5 + same*f; f ~~ g")

@@ -153,3 +153,18 @@ def test_a_drifting_item_is_found_and_the_change_recovered() -> None:
         means.loc["loadings", "d"] - true
     )
     assert drift["lower"] < 1.2 < drift["upper"]
+
+
+@pytest.mark.slow
+def test_change_and_stability_are_those_of_lavaan() -> None:
+    """lavaan 0.6, WLSMV, theta parameterisation, equal loadings and thresholds, on the same answers."""
+    answers = two_waves(600, seed=7)
+    found = mp.wave_invariance(
+        answers, {"mood": {"may": "a1..a5", "june": "b1..b5"}}, levels=["loadings"], seed=1, draws=400,
+        chains=2, progress=False,
+    )  # fmt: skip
+    row = found.means().iloc[0]
+    assert row["d"] == pytest.approx(0.2541, abs=0.02)
+    assert row["stability"] == pytest.approx(0.5619, abs=0.025)
+    _, sd, _ = latent_moments(found.fits["loadings"].result)
+    assert sd["mood_june"].mean() == pytest.approx(1.1166, abs=0.05)

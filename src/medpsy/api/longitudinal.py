@@ -50,10 +50,17 @@ class _OverWaves(Model):
 
     @property
     def caution(self) -> str:
-        """What the design cannot tell; empty where there is nothing special to say."""
+        """What the design cannot tell, and what it takes for granted of ordinal indicators."""
         from medpsy.mediation.waves import wave_designs
 
-        return wave_designs()[self.kind].caution
+        told = wave_designs()[self.kind].caution
+        if self.waves.family == "gaussian":
+            return told
+        same = " and ".join(word for word in ("loadings", "thresholds") if word in self.waves.equal)
+        items = f"Indicators have the same {same or 'family, and nothing else,'} at every wave"
+        items += f", but for {', '.join(self.waves.release)}" if self.waves.release else ""
+        rest = "what is left of an indicator given its variable is taken to be unrelated between waves."
+        return f"{told} {items}; {rest}".strip()
 
 
 class CrossLagged(_OverWaves):
