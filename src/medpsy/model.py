@@ -11,6 +11,7 @@ from medpsy.errors import SpecError
 from medpsy.families.base import ResponseFamily, family
 from medpsy.families.crossed import Crossed
 from medpsy.families.explained import Explained, has_locations
+from medpsy.families.method import method_rows
 from medpsy.families.nested import Nested
 from medpsy.groups.occasions import occasion_rows, settled
 from medpsy.groups.rows import group_rows
@@ -105,6 +106,8 @@ def compose(spec: ModelSpec) -> ComposedModel:
     for construct in spec.constructs:
         own = parts[construct.name]
         rows += occasion_rows(own.rows(construct), construct, own, spec)
+    if spec.method is not None:
+        rows += method_rows(spec.method, spec.constructs)
     if spec.groups is not None:
         rows += group_rows(spec.groups, spec.constructs, parts)
     for definition in spec.definitions:

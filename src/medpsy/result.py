@@ -17,6 +17,7 @@ from medpsy.errors import DataError, writing_cure
 from medpsy.model import ComposedModel, compose
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
+from medpsy.spec.method import Method
 from medpsy.spec.model_spec import (
     Construct,
     Covariance,
@@ -187,7 +188,7 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
     linear = _linear(held["linear"]) if held.get("linear") else None
     return ModelSpec(
         **parts, priors=_tuples(held["priors"]), design=design, groups=groups, second_order=higher,
-        clusters=clusters, linear=linear,
+        clusters=clusters, linear=linear, method=Method(**_fields(held["method"])) if held.get("method") else None,
         name=held["name"], note=held["note"],
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from medpsy.errors import SpecError
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
 from medpsy.spec.item_properties import ItemProperties
+from medpsy.spec.method import Method
 from medpsy.spec.same import Same
 from medpsy.spec.waves import Waves
 
@@ -286,7 +287,8 @@ class ModelSpec(_Brief):
     note: str = field(default="", compare=False)
     linear: Linear | None = None
     waves: Waves | None = None
-    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves")
+    method: Method | None = None
+    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves", "method")
 
     def same_as(self, construct: str) -> Same | None:
         """What the items of a construct share with those of an earlier occasion, if there is one."""
