@@ -70,7 +70,7 @@ def standardised(
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     if internal is None:
         return out
-    scale = np.empty_like(internal)
+    scale = np.empty((*sd.shape[:-1], internal.shape[-1]))
     # As a source, a binary variable or a count has the sd of its values; its sd above is that of its link.
     values_sd = sd.copy()
     for i, one in enumerate(data.layout.observed):

@@ -19,6 +19,7 @@ from medpsy.spec.model_spec import Construct, ModelSpec, Path, SecondOrder
 from medpsy.spec.presets import normal_text
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
+from medpsy.spec.same import with_same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +59,9 @@ class Model(PriorVerbs):
     groups : str or Groups, optional
         Person variable whose levels have models of their own, or all that can be said about it.
     equal : iterable of str, optional
-        What the groups share: ``"loadings"``, ``"thresholds"``, ``"intercepts"`` (these three unless given),
-        ``"residuals"``, ``"regressions"``, ``"correlations"``.
+        What the groups, or the occasions of a construct (``same*``), share: ``"loadings"``, ``"thresholds"``,
+        ``"intercepts"`` (these three unless given); groups also ``"residuals"``, ``"regressions"``,
+        ``"correlations"``.
     release : iterable of str
         Items (``"ml3"``, ``"loadings.ml3"``) that are exceptions.
     clusters : str or Clusters, optional
@@ -128,7 +130,9 @@ class Model(PriorVerbs):
             )
         else:
             spec = model if isinstance(model, ModelSpec) else measurement(model)
-        if groups is not None or equal is not None or release:
+        if groups is None and spec.linear is not None and (equal is not None or release):
+            spec = with_same(spec, equal, release)
+        elif groups is not None or equal is not None or release:
             spec = replace(spec, groups=read_groups(groups, equal, release))
         if clusters is not None or slopes is not None or between:
             spec = replace(spec, clusters=joined(read_clusters(clusters, slopes), between))

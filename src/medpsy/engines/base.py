@@ -103,6 +103,16 @@ def choose(
     SpecError
         The named engine does not exist or declines.
     """
+    if data.method is not None:
+        from medpsy.engines.method import WithMethod
+
+        inner, verdicts = choose(replace(data, method=None), name)
+        if inner.name != "quadrature":
+            raise SpecError(
+                "a method factor beside ordinal items is for one to three constructs on a grid",
+                hint="Leave out clusters and products, or take the answers as numbers.",
+            )
+        return WithMethod(inner), [(n, f"for each value of a method factor: {r}") for n, r in verdicts]
     if data.groups is not None:
         from medpsy.engines.grouped import Grouped
 
