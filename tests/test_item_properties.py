@@ -16,10 +16,10 @@ from medpsy.engines.base import choose
 from medpsy.errors import DataError, SpecError
 from medpsy.families.base import family
 from medpsy.families.explained import Explained
-from medpsy.families.item_design import zero_sum_basis
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.transforms import Unconstrained, unconstrain_start
 from medpsy.ops import Numpy
+from medpsy.parameter import zero_sum_basis
 from medpsy.posterior.item_effects import item_effects
 from medpsy.spec.model_file import read_model_file, to_toml
 from medpsy.spec.model_spec import Construct

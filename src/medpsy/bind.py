@@ -13,6 +13,7 @@ from medpsy.families.shared import shared
 from medpsy.groups.build import regroup
 from medpsy.groups.clusters import recluster
 from medpsy.groups.grouping import Grouping
+from medpsy.groups.pooled import with_pooled
 from medpsy.latent.base import Coefficient, Column, Layout
 from medpsy.latent.cells import Cells, split
 from medpsy.latent.products import product_columns
@@ -87,7 +88,8 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
     blocks = tuple(
         _block(construct, factor, model, survey) for factor, construct in enumerate(model.constructs)
     )
-    columns, values = _columns(model.covariates, survey)
+    fixed = {name for path in model.spec.paths for name in path.variables}
+    columns, values = _columns(tuple(name for name in model.covariates if name in fixed), survey)
     layout, observed, values = _layout(model, survey, columns, values)
     _refuse_copies(layout, values, observed)
     parameters = list(model.structure.parameters(layout, model.table))
@@ -95,6 +97,8 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
         own = model.families[block.name].parameters(block, model.table)
         parameters += shared(own, block, blocks, model.spec)
     data = ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+    if model.spec.pooled:
+        data = with_pooled(data, survey)
     if model.spec.clusters is not None:
         data = recluster(data, survey)
     if model.spec.groups is None:

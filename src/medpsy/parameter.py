@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 NEVER = 1e-300
 
 
+def zero_sum_basis(size: int) -> np.ndarray:
+    """Orthonormal columns (size, size - 1) that each sum to zero: the Helmert contrasts."""
+    out = np.zeros((size, size - 1))
+    for k in range(1, size):
+        out[:k, k - 1], out[k, k - 1] = -1.0 / k, 1.0
+        out[:, k - 1] /= np.linalg.norm(out[:, k - 1])
+    return out
+
+
 @dataclass(frozen=True)
 class Group:
     """Entries of a parameter that share a kind of prior: what a sampler sees as one random variable.

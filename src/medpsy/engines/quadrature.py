@@ -14,6 +14,7 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.base import Verdict, gaussian_given, observed_patterns
+from medpsy.engines.factors import all_latent
 from medpsy.engines.grid import Grid, default_grid
 from medpsy.engines.nested_sums import nested_sums
 from medpsy.families.base import Block
@@ -58,7 +59,7 @@ class Quadrature:
         for block in data.blocks:
             if not hasattr(data.model.families[block.name], "kernels"):
                 return Verdict(False, f"family '{block.construct.family}' has no compiled kernel")
-        if not data.layout.latent.all():
+        if not all_latent(data.layout):
             return Verdict(False, "explained observed variables are conditioned on in the PyMC model only")
         return Verdict(True, "every part has compiled kernels")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.answer_tables import AnswerTables
+from medpsy.engines.factors import on_factors, on_factors_reverse
 from medpsy.engines.grid import Grid, fitted_grid
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
@@ -68,7 +69,8 @@ class CompiledQuadrature:
         """Forward pass and E-step at ``p``."""
         data = self.data
         eq = data.model.structure.equations(p, data.layout, Numpy)
-        mean, chol = system(eq, data.layout, Numpy)
+        all_mean, all_chol = system(eq, data.layout, Numpy)
+        mean, chol = on_factors(all_mean, all_chol, data.layout)
         n_row = len(self.count)
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
@@ -93,8 +95,8 @@ class CompiledQuadrature:
             counts = reduce(np.add, _pool(os.getpid()).map(share, self._shares))
         ell += self._constant + half
         return {
-            "eq": eq, "chol": chol, "precision": precision, "location": location, "ell": ell,
-            "counts": counts, "first": first, "second": second,
+            "eq": eq, "chol": chol, "all_chol": all_chol, "precision": precision, "location": location,
+            "ell": ell, "counts": counts, "first": first, "second": second,
         }  # fmt: skip
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
@@ -106,6 +108,7 @@ class CompiledQuadrature:
             chol, self.design, self.count, run["precision"], run["location"], run["first"], run["second"],
             d_mean, d_chol,
         )  # fmt: skip
+        d_mean, d_chol = on_factors_reverse(d_mean, d_chol, run["all_chol"], data.layout)
         gradient = data.model.structure.reverse(p, data.layout, system_reverse(run["eq"], d_mean, d_chol))
         gradient |= self.tables.reverse(p, run["counts"])
         return float(self.count @ run["ell"]), gradient

@@ -17,6 +17,8 @@ def grid_part(model: Density, probe: Probe) -> Part | str:
     """Blocks, answers, windows and nodes; or why there is no C function."""
     likelihood = model.likelihood
     assert isinstance(likelihood, CompiledQuadrature)
+    if not model.data.layout.latent.all():
+        return "a latent variable without items stands among the paths"
     tables = likelihood.tables
     if len(likelihood.count) >= MANY_ROWS:
         return "many persons are shared out among threads"

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from medpsy.errors import SpecError, nearest
-from medpsy.latent.levels import Levels
+from medpsy.latent.levels import Levels, PooledLevels
 from medpsy.observed.base import ObservedFamily, observed_family
 from medpsy.parameter import Parameter
 from medpsy.registry import parts
@@ -89,6 +89,8 @@ class Layout:
         means (0) unless given.
     levels : Levels, optional
         The clusters of the persons, where there are any.
+    pooled : tuple of PooledLevels
+        Person variables whose levels have effects from a common distribution.
     """
 
     nodes: tuple[str, ...]
@@ -102,6 +104,7 @@ class Layout:
     centre: np.ndarray
     at: np.ndarray | None = None
     levels: Levels | None = None
+    pooled: tuple[PooledLevels, ...] = ()
 
     @cached_property
     def factors(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from medpsy.errors import SpecError
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
 from medpsy.spec.item_properties import ItemProperties
+from medpsy.spec.pooled import Pooled
 from medpsy.spec.waves import Waves
 
 
@@ -266,7 +267,8 @@ class ModelSpec(_Brief):
     ``priors`` maps a target (``"slope"``, ``"slope.meaning"``, ``"slope.meaning.ml3"``,
     ``"category_prob"``, ``"path"``, ``"path.a"``, ``"correlation"`` ...) to prior text such as
     ``"Normal(0, 0.5)"``, sorted by target; the target ``"preset"`` names a preset. ``name`` and
-    ``note`` do not count in comparisons.
+    ``note`` do not count in comparisons. ``pooled`` are levels of person variables whose effects come from a
+    common distribution.
     """
 
     constructs: tuple[Construct, ...] = ()
@@ -283,7 +285,8 @@ class ModelSpec(_Brief):
     note: str = field(default="", compare=False)
     linear: Linear | None = None
     waves: Waves | None = None
-    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves")
+    pooled: tuple[Pooled, ...] = ()
+    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves", "pooled")
 
     def same_as(self, construct: str) -> str | None:
         """The construct whose item parameters those of another one are, if there is one."""
@@ -304,4 +307,5 @@ class ModelSpec(_Brief):
         design = self.design
         roles = () if design is None else (*design.exposures, *design.mediators, *design.outcomes)
         named = {name for path in self.paths for name in (path.target, *path.variables)}
+        named |= {one.target for one in self.pooled}
         return self.second_order.name in named.union(roles)
