@@ -259,7 +259,12 @@ def test_walking_in_products_changes_coordinates_only() -> None:
     assert one.space._scaled[0].size == 12
     v = other.space.constrain(np.zeros(other.size)) | values
     again = unconstrain_start(plain.parameters, v)
-    jacobian = 6 * np.log(values["location_sd_q"][0]) + 6 * np.log(values["slope_sd_q"][0])
+    # Between entries and products: 60 answers tell a location to about 2 / sqrt(60), a log slope to 3 / sqrt(60).
+    given = (data.blocks[0].values >= 0).sum(axis=0)
+    jacobian = sum(
+        0.5 * np.log1p(given * (values[f"{name}_sd_q"][0] / error) ** 2).sum()
+        for name, error in (("location", 2.0), ("slope", 3.0))
+    )
     value, gradient = one.value_and_gradient(u)
     assert value == pytest.approx(other.value_and_gradient(again)[0] - jacobian, rel=1e-10)
     np.testing.assert_allclose(one.space.from_plain(again, np.zeros((one.size, 1)))[0], u, atol=1e-10)

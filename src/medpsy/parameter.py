@@ -43,20 +43,26 @@ class Group:
 
 @dataclass(frozen=True)
 class Scale:
-    """Standard deviations that some entries of a parameter are multiplied by in the model.
+    """Standard deviations that the entries of a parameter, standard normal a priori, are multiplied by.
 
-    The compiled route then walks in the products, which the answers determine where there are many of them.
+    Given a sd s, the posterior sd of a product that the answers alone determine with an error e is about
+    1 / sqrt(1 / s^2 + 1 / e^2). The compiled route walks in coordinates that are in units of it for every s,
+    between entries (many answers) and products (few), so that neither end of s is a funnel (between both:
+    Betancourt & Girolami, 2015, arXiv:1312.0906).
 
     Parameters
     ----------
     name : str
         A parameter of positive numbers.
     index : tuple of int
-        Which of its entries, for every entry of the scaled parameter; -1 for those that stay as they are.
+        Which of its entries, for every entry of the scaled parameter.
+    error : tuple of float
+        About how exactly the answers alone determine every product; infinite where they say nothing.
     """
 
     name: str
     index: tuple[int, ...]
+    error: tuple[float, ...]
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from medpsy.spec.parameters import ParameterRow, ParameterTable
 from medpsy.spec.pooled import Pooled
 from medpsy.spec.priors import parse_prior
 
-#: With so many persons a level, its effect is known better by itself than in units of an unknown sd.
-MANY = 30
+#: About how far the answers of one person are from the mean of a level, residual sds of what is explained.
+ERROR = 1.2
 
 
 class PooledStructure:
@@ -64,12 +64,13 @@ class PooledStructure:
             return out
         keys = tuple(one.key for one in layout.pooled)
         sds = tuple(table.prior(f"level_sd.{one.target}.{one.variable}") for one in self.pooled)
-        names, index = [], []
+        names, index, error = [], [], []
         for k, one in enumerate(layout.pooled):
             names += [f"{one.key}_{i}" for i in range(1, len(one.labels))]
-            index += [k if one.size.mean() >= MANY else -1] * (len(one.labels) - 1)
+            index += [k] * (len(one.labels) - 1)
+            error += [ERROR / float(np.sqrt(one.size.mean()))] * (len(one.labels) - 1)
         normal = (parse_prior("Normal(0, 1)"),) * len(names)
-        scale = Scale("level_sd", tuple(index))
+        scale = Scale("level_sd", tuple(index), tuple(error))
         return (
             *out,
             Parameter("level_sd", ("level_sd_of",), (keys,), sds),
