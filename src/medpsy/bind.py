@@ -14,6 +14,7 @@ from medpsy.groups.build import regroup
 from medpsy.groups.clusters import recluster
 from medpsy.groups.grouping import Grouping
 from medpsy.groups.occasions import occasions
+from medpsy.groups.pooled import with_pooled
 from medpsy.latent.base import Coefficient, Column, Layout
 from medpsy.latent.cells import Cells, split
 from medpsy.latent.products import product_columns
@@ -91,7 +92,8 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
     blocks = tuple(
         _block(construct, factor, model, survey) for factor, construct in enumerate(model.constructs)
     )
-    columns, values = _columns(model.covariates, survey)
+    fixed = {name for path in model.spec.paths for name in path.variables}
+    columns, values = _columns(tuple(name for name in model.covariates if name in fixed), survey)
     layout, observed, values = _layout(model, survey, columns, values)
     _refuse_copies(layout, values, observed)
     parameters = list(model.structure.parameters(layout, model.table))
@@ -102,6 +104,8 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
     if model.spec.method is not None:
         moved, slopes = moved_by(model.spec.method, blocks, model.families, model.table)
         data = replace(data, method=moved, parameters=(*data.parameters, slopes))
+    if model.spec.pooled:
+        data = with_pooled(data, survey)
     if model.spec.clusters is not None:
         data = recluster(data, survey)
     if model.spec.groups is None:

@@ -93,8 +93,8 @@ class CompiledQuadrature:
             counts = reduce(np.add, _pool(os.getpid()).map(share, self._shares))
         ell += self._constant + half
         return {
-            "eq": eq, "chol": chol, "precision": precision, "location": location, "ell": ell,
-            "counts": counts, "first": first, "second": second,
+            "eq": eq, "chol": chol, "precision": precision, "location": location,
+            "ell": ell, "counts": counts, "first": first, "second": second,
         }  # fmt: skip
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:

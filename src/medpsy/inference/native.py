@@ -253,11 +253,11 @@ class Parameters(Tape):
             "places": np.concatenate(triangles) if triangles else np.zeros(0),
             "corners": np.array(corners).reshape(-1, 3),
             "program": np.array(self.program, dtype=np.int64).reshape(-1, 5),
-            "products": np.column_stack(space._scaled),
         }  # fmt: skip
         real = {
             "mode": np.zeros(space.size), "spread": np.zeros((0, 0)), "args": space._args,
             "concentration": space._concentrations, "template": np.array(self.template),
+            "products": np.column_stack(space._scaled),
             "etas": np.array([p.priors[0].args[0] for p, _ in space._triangles]),
         }  # fmt: skip
         return {k: v.astype(np.int64) for k, v in whole.items()} | {

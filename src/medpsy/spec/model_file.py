@@ -26,7 +26,7 @@ SCHEMA = 1
 
 _TOP = (
     "schema", "name", "title", "note", "data", "instrument", "screening", "constructs", "observed",
-    "second_order", "item_properties", "mediation", "waves", "model", "groups", "clusters",
+    "second_order", "item_properties", "regression", "mediation", "waves", "model", "groups", "clusters",
     "priors", "sampling", "report", "truth",
 )  # fmt: skip
 _DATA = ("file", "example", "encoding", "out_of_range", "instrument")

@@ -10,6 +10,7 @@ The language is a subset of lavaan's (Rosseel, 2012, 10.18637/jss.v048.i02) plus
     mission =~ pm1..pm6 + cross*ml3           # an item of another construct that loads on this one as well
     wellbeing =~ calm + meaning + mission     # a second-order construct: its indicators are constructs
     mission ~ year + meaning:year             # a product: how the effect of meaning changes with year
+    mission ~ (1|centre)                      # effects of levels that come from a common distribution
     indirect := a*b                           # defined quantity
 """
 
@@ -26,6 +27,7 @@ from medpsy.spec.lexer import STATEMENT_OPERATORS, Source, Token, Tokens
 from medpsy.spec.linear_syntax import is_linear, read_linear
 from medpsy.spec.model_spec import Construct, Covariance, Definition, ModelSpec, Observed, Path
 from medpsy.spec.nesting import split_second_order, split_specific
+from medpsy.spec.pooled import Pooled
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
 from medpsy.survey.items import expand_items
@@ -154,6 +156,7 @@ class _Reader:
         self.tokens = Tokens(source)
         self.constructs: list[tuple[str, tuple[str, ...]]] = []
         self.paths: list[Path] = []
+        self.pooled: list[Pooled] = []
         self.covariances: list[Covariance] = []
         self.orthogonal: list[tuple[str, str]] = []
         self.cross: dict[str, list[str]] = {}
@@ -166,7 +169,7 @@ class _Reader:
                 self.tokens.next()
             else:
                 self._statement()
-        if not self.constructs and not self.paths:
+        if not self.constructs and not self.paths and not self.pooled:
             raise SpecError(
                 "the model says nothing about any variable",
                 hint="Write at least one statement such as 'meaning =~ ml1..ml10'.",
@@ -203,7 +206,8 @@ class _Reader:
         )
         latent = {construct.name for construct in constructs}
         latent |= {second_order.name} if second_order is not None else set()
-        targets = dict.fromkeys(path.target for path in self.paths if path.target not in latent)
+        explained = [one.target for one in (*self.paths, *self.pooled)]
+        targets = dict.fromkeys(target for target in explained if target not in latent)
         observed = tuple(Observed(target, families.pop(target, "gaussian")) for target in targets)
         spec = ModelSpec(
             constructs=constructs,
@@ -212,6 +216,7 @@ class _Reader:
             covariances=tuple(self.covariances),
             definitions=tuple(self.definitions),
             second_order=second_order,
+            pooled=tuple(self.pooled),
             name=name,
         )
         for stray in families:
@@ -295,6 +300,11 @@ class _Reader:
 
     def _explained(self, target: Token) -> None:
         for label, source, *by in self._terms():
+            if source.kind == "pooled":
+                self.pooled.append(Pooled(target.text, source.text))
+                self.places[("pooled", self.pooled[-1].key)] = source
+                self.places.setdefault(("observed", target.text), target)
+                continue
             factors = tuple(token.text for token in by)
             path = Path(target.text, source.text, label.text if label else None, factors)
             self.places[("path", path.key)] = source
@@ -307,6 +317,10 @@ class _Reader:
         if (self.tokens.peek.kind, self.tokens.peek.text) == ("number", "0"):
             return self._orthogonal(left)
         for label, right, *by in self._terms():
+            if right.kind == "pooled":
+                raise self.source.error(
+                    "levels explain a variable; they have no covariance", right, "Write ~."
+                )
             if by:
                 raise self.source.error("a covariance is between two constructs, not products", by[0])
             key = f"{left.text}~~{right.text}"
@@ -333,7 +347,8 @@ class _Reader:
         while True:
             if more:
                 self.tokens.require_operand(more)
-            label, term = None, self._variable()
+            pooled = self.tokens.peek.kind == "pooled"
+            label, term = None, self.tokens.next() if pooled else self._variable()
             if star := self.tokens.accept("*"):
                 self.tokens.require_operand(star)
                 label, term = term, self._variable()
@@ -357,6 +372,9 @@ class _Reader:
                 )
             hint = "Intercepts are estimated automatically: remove it." if token.text in ("0", "1") else ""
             raise self.source.error(f"'{token.text}' cannot stand for a variable", token, hint)
+        if token.kind == "pooled":
+            hint = f"Levels have no label and no product: write (1|{token.text}) as a term of its own."
+            raise self.source.error(f"unexpected '(1|{token.text})'", token, hint)
         if token.kind != "name":
             raise self.tokens.unexpected(token)
         return token
