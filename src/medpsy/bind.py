@@ -9,10 +9,12 @@ import numpy as np
 
 from medpsy.errors import DataError, SpecError
 from medpsy.families.base import Block, a_number, unsuited
-from medpsy.families.shared import shared
+from medpsy.families.method import Moved, moved_by
 from medpsy.groups.build import regroup
 from medpsy.groups.clusters import recluster
 from medpsy.groups.grouping import Grouping
+from medpsy.groups.occasions import occasions
+from medpsy.groups.pooled import with_pooled
 from medpsy.latent.base import Coefficient, Column, Layout
 from medpsy.latent.cells import Cells, split
 from medpsy.latent.products import product_columns
@@ -58,6 +60,7 @@ class ModelData:
     parameters: tuple[Parameter, ...]
     groups: Grouping | None = None
     cells: Cells | None = None
+    method: Moved | None = None
 
     @property
     def undivided(self) -> bool:
@@ -89,14 +92,20 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
     blocks = tuple(
         _block(construct, factor, model, survey) for factor, construct in enumerate(model.constructs)
     )
-    columns, values = _columns(model.covariates, survey)
+    fixed = {name for path in model.spec.paths for name in path.variables}
+    columns, values = _columns(tuple(name for name in model.covariates if name in fixed), survey)
     layout, observed, values = _layout(model, survey, columns, values)
     _refuse_copies(layout, values, observed)
     parameters = list(model.structure.parameters(layout, model.table))
     for block in blocks:
-        own = model.families[block.name].parameters(block, model.table)
-        parameters += shared(own, block, blocks, model.spec)
+        parameters += model.families[block.name].parameters(block, model.table)
     data = ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+    data = occasions(data)
+    if model.spec.method is not None:
+        moved, slopes = moved_by(model.spec.method, blocks, model.families, model.table)
+        data = replace(data, method=moved, parameters=(*data.parameters, slopes))
+    if model.spec.pooled:
+        data = with_pooled(data, survey)
     if model.spec.clusters is not None:
         data = recluster(data, survey)
     if model.spec.groups is None:

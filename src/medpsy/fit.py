@@ -90,7 +90,7 @@ def fit(
     """
     survey = complete(model, survey)
     data = bind(model, survey)
-    chosen, verdicts = choose(data, engine)
+    chosen, verdicts = choose(data, engine, route == "pymc" or sampler is not None)
     taken, why = _route(chosen, data, route, sampler)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     cores = cores or os.cpu_count() or 1

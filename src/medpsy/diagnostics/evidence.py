@@ -81,8 +81,8 @@ class Evidence:
                 continue
             prefix = "" if group == POSTERIOR else f"{group} "
             for name, array in self.result.tree[group].data_vars.items():
-                if name in ("cluster_z", "slope_z"):
-                    continue  # effect_of_cluster says the same in units of the variables
+                if name in ("cluster_z", "slope_z", "level_z"):
+                    continue  # effect_of_cluster and level_effect say the same in units of the variables
                 yield f"{prefix}{name}", array.transpose(CHAIN, DRAW, ...)
 
     def _free(self, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -70,6 +70,9 @@ def _variable(parameter: Parameter, known: dict[str, Any]) -> Any:
     """One random variable, or several joined when entries differ in kind of prior or number of categories."""
     if parameter.copy_of:
         return pm.Deterministic(parameter.name, known[parameter.copy_of], dims=parameter.dims)
+    if parameter.made is not None:
+        value = parameter.made.forward(known, Tensor)[parameter.name]
+        return pm.Deterministic(parameter.name, value, dims=parameter.dims)
     if parameter.event == "correlation":
         return pm.LKJCorr(parameter.name, n=parameter.shape[0], eta=parameter.priors[0].args[0])
     groups = parameter.groups()
@@ -132,7 +135,7 @@ def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
     for name, (dims, value) in more(p, data.layout, Tensor).items() if more is not None else ():
         pm.Deterministic(name, value, dims=dims)
     values = data.model.structure.coefficients(p, data.layout, Tensor)
-    if values is None:
+    if values is None or not data.layout.coefficients:
         return
     pm.Deterministic("coefficient", values, dims=("regression",))
     by_label: dict[str, Any] = {c.label: values[i] for i, c in enumerate(data.layout.coefficients) if c.label}

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from medpsy.errors import SpecError, nearest
-from medpsy.latent.levels import Levels
+from medpsy.latent.levels import Levels, PooledLevels
 from medpsy.observed.base import ObservedFamily, has_categories, observed_family
 from medpsy.parameter import Parameter
 from medpsy.registry import parts
@@ -91,6 +91,8 @@ class Layout:
         The clusters of the persons, where there are any.
     categories : tuple of tuple of str
         Labels of the categories of every node, lowest first; none where its values are no categories.
+    pooled : tuple of PooledLevels
+        Person variables whose levels have effects from a common distribution.
     """
 
     nodes: tuple[str, ...]
@@ -105,6 +107,7 @@ class Layout:
     at: np.ndarray | None = None
     levels: Levels | None = None
     categories: tuple[tuple[str, ...], ...] = ()
+    pooled: tuple[PooledLevels, ...] = ()
 
     @cached_property
     def factors(self) -> np.ndarray:

@@ -23,7 +23,7 @@ from medpsy.result import Result
 from medpsy.spec.parameters import ParameterRow
 
 SECTIONS = (
-    "Paths", "Correlations", "Second order", "Covariates", "Defined", "Slopes", "Specific slopes", "Testlets",
+    "Paths", "Correlations", "Second order", "Covariates", "Levels", "SDs of levels", "Defined", "Slopes", "Specific slopes", "Testlets",
     "Cross slopes",
     "Loadings", "Category scores", "Thresholds", "Asymptotes", "Covariances", "Means", "Intercepts",
     "Variances", "Residual SDs",
@@ -169,6 +169,8 @@ def _lines(result: Result) -> Iterator[Line]:
             i = result.data.layout.nodes.index(row.rhs)
             draws, prior = values["second_order_loading"][..., i], f"{_prior(row)} on the slope"
             yield Line(row.section, row.lhs, row.op, row.rhs, "standardised", prior, draws)
+        elif head == "level_sd":
+            yield from _levels(result, row, values)
         elif head in ("path_between", "cluster_sd", "cluster_correlation"):
             yield from _clusters(result, row, values)
         elif head in ("group_mean", "group_sd"):
@@ -227,6 +229,21 @@ def _clusters(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
         units = [layout.unit[layout.nodes.index(node)] for node in (row.lhs, row.rhs)]
         draws, unit = values[head][..., at] * units[0] / units[1], units != [1.0, 1.0]
     yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior + " (z-scored)" * unit, draws)
+
+
+def _levels(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    """The sd of pooled levels, and the effect of every level, in raw units."""
+    layout, at = result.data.layout, 0
+    for k, one in enumerate(layout.pooled):
+        stop = at + len(one.labels)
+        if row.target == f"level_sd.{row.lhs}.{one.variable}" and layout.nodes[one.target] == row.lhs:
+            unit = layout.unit[one.target]
+            prior = _prior(row) + " (z-scored)" * bool(unit != 1)
+            yield Line(row.section, row.lhs, "|", row.rhs, "", prior, values["level_sd"][..., k] * unit)
+            for i, label in zip(range(at, stop), one.labels, strict=True):
+                draws, note = values["level_effect"][..., i], "Normal(0, sd), summing to 0"
+                yield Line("Levels", row.lhs, "~", f"{one.variable}[{label}]", "", note, draws)
+        at = stop
 
 
 def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:

@@ -47,7 +47,7 @@ from medpsy.spec.toml_text import TomlText
 from medpsy.survey.instrument import Instrument
 
 _TOP = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items", "clusters")
-_LINEAR = ("n_person", "seed", "note", "variables", "paths", "variances", "covariances", "means")
+_LINEAR = ("n_person", "seed", "note", "variables", "paths", "variances", "covariances", "means", "items")
 
 
 def read_truth(
@@ -97,17 +97,12 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
     n_person = top.whole("n_person", 1)
     variables = _variables(top.table("variables"), model, instrument, n_person)
     levels = {v.name: v.levels for v in instrument.variables if v.kind == "category"}
+    seed = top.whole("seed", 0) if "seed" in top.values else 0
+    note = _note(top.text("note") or model.spec.note, model.spec.name)
     if linear:
         equations, correlation = read_linear(top, model, variables, levels)
-        return Truth(
-            n_person=n_person,
-            seed=top.whole("seed", 0) if "seed" in top.values else 0,
-            note=_note(top.text("note") or model.spec.note, model.spec.name),
-            variables=variables,
-            equations=equations,
-            correlation=correlation,
-            items={},
-        )
+        items = _occasion_items(top.table("items"), model, instrument)
+        return Truth(n_person, seed, note, variables, equations, correlation, items)
     terms = read_terms(top.table("paths"), model, levels)
     correlation = read_correlations(top.table("correlations"), model)
     equations, scores = _solve(top, model, instrument, variables, terms, correlation)
@@ -128,16 +123,32 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
             items[construct.name] = read_nested(own, construct, family, instrument, score)
         else:
             items[construct.name] = read_items(own, construct, family, instrument, score)
-    return Truth(
-        n_person=n_person,
-        seed=top.whole("seed", 0) if "seed" in top.values else 0,
-        note=_note(top.text("note") or model.spec.note, model.spec.name),
-        variables=variables,
-        equations=equations,
-        correlation=correlation,
-        items=items,
-        clusters=read_clusters(top.table("clusters"), model),
-    )
+    clusters = read_clusters(top.table("clusters"), model)
+    return Truth(n_person, seed, note, variables, equations, correlation, items, clusters=clusters)
+
+
+def _occasion_items(
+    tables: TomlTable, model: ComposedModel, instrument: Instrument
+) -> dict[str, dict[str, np.ndarray]]:
+    """Item parameters of the constructs of a linear model; later occasions may have those of the first."""
+    _known(tables, [c.name for c in model.constructs], "is no construct of the model")
+    scores = blurred(np.zeros(1), np.ones(1), 1.0)
+    items: dict[str, dict[str, np.ndarray]] = {}
+    later = {c.name: model.spec.same_as(c.name) for c in model.constructs}
+    for construct in sorted(model.constructs, key=lambda c: later[c.name] is not None):
+        same = later[construct.name]
+        if construct.name in tables.values:
+            own = tables.table(construct.name)
+            items[construct.name] = read_items(
+                own, construct, model.families[construct.name], instrument, scores
+            )
+        elif same is not None:
+            items[construct.name] = items[same.other]
+        else:
+            raise tables.fail(
+                f"the items of '{construct.name}' have no truth", f"Write [truth.items.{construct.name}]."
+            )
+    return items
 
 
 def _note(text: str, name: str) -> str:
