@@ -250,6 +250,22 @@ def replace_draws(fit: Any, data: ModelData, held: Survey, values: dict[str, np.
     return type(fit)(result_of(data, held, [values] * 60))
 
 
+@pytest.mark.slow
+def test_intervals_of_natural_effects_hold_the_truth_as_often_as_they_say() -> None:
+    """40 simulated sets; intervals from the normal around the mode, which 600 persons nearly make exact."""
+    model = mp.Mediation("x", mp.GradedResponse("distress", items="d1..d6"), mp.Observed("left", "bernoulli"))
+    held, missed = 40, {"natural indirect": 0, "natural direct": 0}
+    for seed in range(held):
+        made, true = students(600, 100 + seed)
+        fit = around_mode(model, made, draws=200, seed=seed)
+        x = made.variables["x"]
+        table = fit.natural_effects(x.mean() - x.std(), x.mean() + x.std(), draws=100).set_index("effect")
+        for effect, value in closed_form(true, -1.0, 1.0).items():
+            missed[effect] += not table.loc[effect, "lower"] <= value <= table.loc[effect, "upper"]
+    for effect, count in missed.items():
+        assert count <= stats.binom.ppf(0.999, held, 0.05), (effect, count)
+
+
 def test_the_model_file_is_fitted_by_the_grid() -> None:
     path = Path(__file__).parents[1] / "models" / "mediation-binary-outcome.toml"
     model = mp.load_model(path)

@@ -76,7 +76,13 @@ def cluster_table(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
     layout, values = result.data.layout, result.values()
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
     within, between = structure.level_sds(flat, layout)
-    odds = np.array([family == "bernoulli" for family in layout.families]) * np.pi**2 / 3
+    # Of what has categories the residual of the latent response counts as within.
+    odds = np.array(
+        [
+            0.0 if one is None or one.kind != "categorical" else one.link_variance(np.zeros(()), {})
+            for one in layout.observed
+        ]
+    )
     icc = between**2 / (between**2 + within**2 + odds)
     names = structure.effects(layout.nodes)
     raw = structure.reported(flat, layout)["sd_over_clusters"][1]
