@@ -102,7 +102,7 @@ def cluster_table(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
 
 
 def _latent_response(layout: Layout) -> np.ndarray:
-    """Variance (node,) of the residual of the latent response, where a node has categories; it lies within."""
+    """Variance (node,) of the residual of the latent response of what has categories; it lies within."""
     return np.array(
         [
             0.0 if one is None or one.kind != "categorical" else one.link_variance(np.zeros(()), {})
