@@ -70,12 +70,12 @@ def test_a_point_without_density_is_refused_and_recovered_from() -> None:
 
 def test_threads_and_processes_sample_one_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     density, mode = laid_out(bound(measured("x"), survey(60)))
-    options = {"draws": 400, "tune": 300, "chains": 2, "seed": 1, "cores": 2, "progress": False}
+    options = {"draws": 1000, "tune": 300, "chains": 2, "seed": 1, "cores": 2, "progress": False}
     threads = sample(density, mode, **options)
     monkeypatch.setattr(nutpie_native, "available", lambda: False)
     processes = sample(density, mode, **options)
     for draws in (threads, processes):
-        assert draws.u.shape == (2, 400, density.size)
+        assert draws.u.shape == (2, 1000, density.size)
         assert {"diverging", "energy", "n_steps", "step_size"} <= set(draws.stats)
     spread = processes.u.std(axis=(0, 1))
     off = (threads.u.mean(axis=(0, 1)) - processes.u.mean(axis=(0, 1))) / spread
