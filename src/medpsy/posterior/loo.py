@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,18 @@ def loo(result: Result) -> ELPDData:
     Vehtari, A., Gelman, A., & Gabry, J. (2017). Practical Bayesian model evaluation using leave-one-out
     cross-validation and WAIC. Statistics and Computing, 27, 1413-1432. doi:10.1007/s11222-016-9696-4
     """
+    if "loo" not in result.kept:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            result.kept["loo"] = _computed(result), [one.message for one in heard]
+    found, said = result.kept["loo"]
+    for message in said:
+        warnings.warn(message, stacklevel=2)
+    return deepcopy(found)
+
+
+def _computed(result: Result) -> ELPDData:
+    """Leave-one-out, anew: it takes as long as some fits."""
     import xarray as xr
     from arviz_stats import loo as psis_loo
 
