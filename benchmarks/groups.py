@@ -1,4 +1,4 @@
-"""Models with groups by their C function, beside the same models by the Python callback: one run, one machine.
+"""Models with groups by their C function, beside the same models by the Python callback, in one run.
 
 ``python -m benchmarks.groups`` prints what a gradient costs in the models that comparisons of groups consist
 of, and with ``--fits`` what whole fits cost (processor seconds of all processes) and whether they agree.

@@ -87,15 +87,26 @@ def _computed(result: Result) -> ELPDData:
     # As when the persons were chosen who need more than importance sampling: k depends on it.
     options = {"pointwise": True, "var_name": ANSWERS, "reff": _efficiency(result)}
     if not constant.any():
-        return _with_matched(psis_loo(result.tree, **options), result)
+        return _with_matched(psis_loo(result.tree, **options, **_weights(terms, options["reff"])), result)
     rest = xr.DataTree(
         children={
             POSTERIOR: xr.DataTree(result.tree[POSTERIOR].to_dataset()),
             LOG_LIKELIHOOD: xr.DataTree(terms.isel({PERSON: ~constant}).to_dataset(name=ANSWERS)),
         }
     )
-    found = _with_constant(psis_loo(rest, **options), terms, constant)
+    weights = _weights(terms.isel({PERSON: ~constant}), options["reff"])
+    found = _with_constant(psis_loo(rest, **options, **weights), terms, constant)
     return _with_matched(found, result)
+
+
+def _weights(terms: xr.DataArray, efficiency: float | None) -> dict[str, xr.DataArray]:
+    """Smoothed weights and Pareto k for ArviZ, which would compute them twice."""
+    import arviz_stats  # noqa: F401  (gives arrays their ``azstats``)
+
+    if efficiency is None:
+        return {}
+    weights, k = terms.azstats.psislw(r_eff=efficiency, dim=[CHAIN, DRAW])
+    return {"log_weights": weights, "pareto_k": k}
 
 
 def _efficiency(result: Result) -> float | None:
