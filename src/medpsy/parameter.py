@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 #: Probability of a category that an item does not have, where other items of its construct have it. Not zero,
 #: so that logarithms and their derivatives stay finite and no density has to know about it.
 NEVER = 1e-300
+
+
+def zero_sum_basis(size: int) -> np.ndarray:
+    """Orthonormal columns (size, size - 1) that each sum to zero: the Helmert contrasts."""
+    out = np.zeros((size, size - 1))
+    for k in range(1, size):
+        out[:k, k - 1], out[k, k - 1] = -1.0 / k, 1.0
+        out[:, k - 1] /= np.linalg.norm(out[:, k - 1])
+    return out
 
 
 @dataclass(frozen=True)
@@ -34,20 +43,38 @@ class Group:
 
 @dataclass(frozen=True)
 class Scale:
-    """Standard deviations that some entries of a parameter are multiplied by in the model.
+    """Standard deviations that the entries of a parameter, standard normal a priori, are multiplied by.
 
-    The compiled route then walks in the products, which the answers determine where there are many of them.
+    Given a sd s, the posterior sd of a product that the answers alone determine with an error e is about
+    1 / sqrt(1 / s^2 + 1 / e^2). The compiled route walks in coordinates that are in units of it for every s,
+    between entries (many answers) and products (few), so that neither end of s is a funnel (between both:
+    Betancourt & Girolami, 2015, arXiv:1312.0906).
 
     Parameters
     ----------
     name : str
         A parameter of positive numbers.
     index : tuple of int
-        Which of its entries, for every entry of the scaled parameter; -1 for those that stay as they are.
+        Which of its entries, for every entry of the scaled parameter.
+    error : tuple of float
+        About how exactly the answers alone determine every product; infinite where they say nothing.
     """
 
     name: str
     index: tuple[int, ...]
+    error: tuple[float, ...]
+
+
+class Made(Protocol):
+    """Computes parameters from others, and gradients back; leading axes are kept forwards."""
+
+    def forward(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
+        """The parameters that it makes, by name."""
+        ...
+
+    def reverse(self, p: dict[str, np.ndarray], d: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Gradient over those that it makes them from, given that over those that it makes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,6 +99,8 @@ class Parameter:
         Of entries that are deviations in units of another parameter.
     copy_of : str
         Another parameter that this one is equal to, entry by entry: it is then not free itself.
+    made : Made, optional
+        What computes it from other parameters: it is then not free itself.
     """
 
     name: str
@@ -81,6 +110,12 @@ class Parameter:
     lengths: tuple[int, ...] | None = None
     scale: Scale | None = None
     copy_of: str = ""
+    made: Made | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether it is sampled, not taken from other parameters."""
+        return not self.copy_of and self.made is None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -24,7 +24,8 @@ from medpsy.survey.survey import Survey
 
 #: Words of ``equal`` by the beginning of the parameters of the structure; others are never equal.
 STRUCTURE_WORDS = {
-    "path": "regressions", "covariate_effect": "regressions", "correlation_chol": "correlations",
+    "path": "regressions", "covariate_effect": "regressions", "level": "regressions",
+    "correlation_chol": "correlations",
 }  # fmt: skip
 
 
@@ -181,7 +182,12 @@ def _structural(
                 for g, level in enumerate(levels)
             ]
         own[parameter.name] = tuple(names)
-        parameters += [replace(parameter, name=name) for name in dict.fromkeys(names)]
+        for name in dict.fromkeys(names):
+            # Deviations of one group are in units of its own sd.
+            scale = parameter.scale and replace(
+                parameter.scale, name=parameter.scale.name + name.removeprefix(parameter.name)
+            )
+            parameters.append(replace(parameter, name=name, scale=scale))
     return own, parameters
 
 
@@ -191,21 +197,29 @@ def _changes(
     """Differences of items: for every coordinate the free ones, and those that are shrunk."""
     changes: list[Change] = []
     parameters: list[Parameter] = []
-    own = {block.item_dim for block in data.blocks}
-    # What the items of a construct share (a spread, the steps of a rating scale) is not an item's own.
-    shared = {q.name: q.dims[0] not in own for q in data.parameters}
     for block in data.blocks:
-        family = data.model.families[block.name]
-        sample = coordinates_of(family).to(_example(data, block), Numpy)
-        for part in coordinates_of(family).parts:
-            if shared.get(f"{part.name}_{block.name}", False):
-                continue
-            for change, held in _of_coordinate(
-                data, block, part, sample[part.name], groups, levels, reference, along
-            ):
-                changes.append(change)
-                parameters += held
+        for change, held in block_changes(data, block, groups, levels, reference, along):
+            changes.append(change)
+            parameters += held
     return tuple(changes), parameters
+
+
+def block_changes(
+    data: Any,
+    block: Block,
+    groups: Groups,
+    levels: tuple[str, ...],
+    reference: int,
+    along: tuple[float, ...],
+) -> Iterator[tuple[Change, list[Parameter]]]:
+    """Differences of the items of one block, each with its parameters."""
+    # What the items of a construct share (a spread, the steps of a rating scale) is not an item's own.
+    shared = {q.name: q.dims[0] != block.item_dim for q in data.parameters}
+    family = data.model.families[block.name]
+    sample = coordinates_of(family).to(_example(data, block), Numpy)
+    for part in coordinates_of(family).parts:
+        if not shared.get(f"{part.name}_{block.name}", False):
+            yield from _of_coordinate(data, block, part, sample[part.name], groups, levels, reference, along)
 
 
 def _of_coordinate(

@@ -128,14 +128,16 @@ def _laid_out(density: Density) -> Native | str:
     if isinstance(found, str):
         return found
     tape, pieces = Parameters(density), []
-    for data, likelihood, values in found:
-        try:
+    try:
+        for made in density.space.made:
+            tape.values |= made.forward(tape.values, Traced)
+        for data, likelihood, values in found:
             piece = _part(data, likelihood, values(tape.values), tape)
-        except TypeError as error:
-            return f"the model computes with its parameters what has no C function: {error}"
-        if isinstance(piece, str):
-            return piece
-        pieces.append(piece)
+            if isinstance(piece, str):
+                return piece
+            pieces.append(piece)
+    except TypeError as error:
+        return f"the model computes with its parameters what has no C function: {error}"
     keep: list[Any] = []
     addresses, orders, first = [], [], 0
     for part, cells in pieces:
@@ -147,11 +149,11 @@ def _laid_out(density: Density) -> Native | str:
             first += int(part.rows.max()) + 1
     common = tape.common() | {"parts": np.array(addresses, dtype=np.int64)}
     table = _table(COMMON, common, keep)
-    whole, made = density.data.groups or density.data.cells, functions()
+    whole, c = density.data.groups or density.data.cells, functions()
     order = np.concatenate(orders) if len(orders) == len(pieces) else None
     if order is not None and whole is not None:
         order = order[whole.order]
-    return Native(made[0], made[1], made[2], table, tuple(keep), density.size, first, order)
+    return Native(*c, table, tuple(keep), density.size, first, order)
 
 
 def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]]] | str:
@@ -251,11 +253,11 @@ class Parameters(Tape):
             "places": np.concatenate(triangles) if triangles else np.zeros(0),
             "corners": np.array(corners).reshape(-1, 3),
             "program": np.array(self.program, dtype=np.int64).reshape(-1, 5),
-            "products": np.column_stack(space._scaled),
         }  # fmt: skip
         real = {
             "mode": np.zeros(space.size), "spread": np.zeros((0, 0)), "args": space._args,
             "concentration": space._concentrations, "template": np.array(self.template),
+            "products": np.column_stack(space._scaled),
             "etas": np.array([p.priors[0].args[0] for p, _ in space._triangles]),
         }  # fmt: skip
         return {k: v.astype(np.int64) for k, v in whole.items()} | {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData, local
-from medpsy.engines.quadrature_compiled import MANY_ROWS, CompiledQuadrature
+from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.families.base import base_values
 from medpsy.inference.native import Part
 from medpsy.inference.native_grid_kernel import FIXED, TABLE, adapter, part
@@ -18,9 +18,9 @@ def grid_part(
     data: ModelData, likelihood: CompiledQuadrature, values: dict[str, Any], tape: Tape
 ) -> Part | str:
     """Blocks, answers, windows and nodes; or why there is no C function."""
+    if not data.layout.latent.all():
+        return "a construct has no items of its own"
     tables = likelihood.tables
-    if len(likelihood.count) >= MANY_ROWS:
-        return "many persons are shared out among threads"
     rows, keep = [], []
     for block, dimension, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
         head, roles, made = _block_row(data, block, values, tape)

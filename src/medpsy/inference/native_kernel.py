@@ -95,9 +95,15 @@ def cells(table, i):
 
 
 @jit
+def ratio(u, products, k):
+    """What takes a scaled coordinate to its entry; rows of ``products`` are entry, scale and error."""
+    return 1.0 / math.sqrt(1.0 + (math.exp(u[int(products[k, 1])]) / products[k, 2]) ** 2)
+
+
+@jit
 def front(t, w, u, x, gradient):
     """Coordinates u = mode + spread w, values x, gradient of the log-prior; returns the log-prior."""
-    mode, whiten, products = floats(t, 0), matrix(t, 1), cells(t, 14)
+    mode, whiten, products = floats(t, 0), matrix(t, 1), matrix(t, 14)
     for i in range(mode.size):
         u[i] = mode[i]
         if whiten.shape[0] == 0:
@@ -107,9 +113,9 @@ def front(t, w, u, x, gradient):
                 u[i] += whiten[i, j] * w[j]
     total = 0.0
     for k in range(products.shape[0]):
-        entry, scale = products[k, 0], products[k, 1]
-        total -= u[scale]
-        u[entry] *= math.exp(-u[scale])
+        shrink = ratio(u, products, k)
+        total += math.log(shrink)
+        u[int(products[k, 0])] *= shrink
     template, places, corners, etas = floats(t, 7), integers(t, 10), cells(t, 11), floats(t, 12)
     for i in range(template.size):
         x[i] = template[i]
@@ -127,7 +133,7 @@ def front(t, w, u, x, gradient):
 def back(t, u, x, d_x, gradient, gradient_w):
     """From the gradient over the values to that over w."""
     where, positive, unit = integers(t, 4), integers(t, 8), integers(t, 9)
-    places, corners, products, whiten = integers(t, 10), cells(t, 11), cells(t, 14), matrix(t, 1)
+    places, corners, products, whiten = integers(t, 10), cells(t, 11), matrix(t, 14), matrix(t, 1)
     run_reverse(cells(t, 13), x, d_x)
     for c in range(corners.shape[0]):
         n, at, to = corners[c, 0], corners[c, 1], corners[c, 2]
@@ -141,9 +147,9 @@ def back(t, u, x, d_x, gradient, gradient_w):
         gradient[k] += d_x[where[k]]
     simplexes_reverse(cells(t, 5), x, d_x, gradient)
     for k in range(products.shape[0]):
-        entry, scale = products[k, 0], products[k, 1]
-        gradient[scale] -= gradient[entry] * u[entry] + 1.0
-        gradient[entry] *= math.exp(-u[scale])
+        entry, scale, shrink = int(products[k, 0]), int(products[k, 1]), ratio(u, products, k)
+        gradient[scale] -= (1.0 - shrink**2) * (gradient[entry] * u[entry] + 1.0)
+        gradient[entry] *= shrink
     for j in range(gradient_w.size):
         gradient_w[j] = 0.0 if whiten.shape[0] else gradient[j]
     for i in range(whiten.shape[0]):

@@ -53,8 +53,10 @@ def prepared(
         density = Density(data, opened(data, engine, nodes))
         log.append(f"search begun at the mode of {part.n_person} persons")
     else:
-        density, spread = Density(data, opened(data, engine, nodes)), None
-        start, used, _ = climb(density, start_point(data))
+        density, spread, start = Density(data, opened(data, engine, nodes)), None, start_point(data)
+        if engine.name == "layered":  # the whole grid is out of reach even once
+            density = Density(data, density.likelihood.adapted(density.space.constrain(start), 1.0))
+        start, used, _ = climb(density, start)
     density, mode, fineness = _tuned(density, start, spread, log)
     log.append(
         f"mode after {used + mode.evaluations} gradients"
@@ -96,7 +98,7 @@ def _tuned(
     """Numerics fine enough at the mode and at points as far from it as draws will be, and the mode."""
     values = density.space.constrain(start)
     # Twice: on the opening grid the spread of sharply measured persons is not yet seen.
-    coarse, mode = density.likelihood.adapted(values, 2.0), None
+    coarse, mode = density.likelihood.adapted(values, 2.0 if density.data.n_factor <= 3 else 1.25), None
     rng = np.random.default_rng(1)
     # Where differences are shrunk the posterior is no normal: some of its points lie where no draw will.
     few = OUTLYING if density.data.groups is not None and density.data.groups.shrunk else 0

@@ -11,8 +11,11 @@ from medpsy.spec.groups import COMPARABLE, Groups
 from medpsy.spec.item_properties import read_properties
 from medpsy.spec.levels_text import joined, read_text
 from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed, SecondOrder, Specific
+from medpsy.spec.pooled import Pooled, taken_out
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
+from medpsy.spec.regression import with_regression
+from medpsy.spec.same import EQUAL, with_same
 from medpsy.spec.toml_table import TomlTable
 from medpsy.spec.waves import Waves, read_series
 
@@ -66,7 +69,9 @@ def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
             path=top.source.path,
         )
     if "mediation" in top.values:
-        spec = replace(spec, design=_design(top.table("mediation")))
+        spec = _with_design(spec, top.table("mediation"))
+    if "regression" in top.values:
+        spec = _with_regression(spec, top.table("regression"))
     spec = replace(spec, observed=spec.observed + _observed_roles(spec, top.table("observed")))
     if "item_properties" in top.values:
         spec = _with_properties(spec, top.table("item_properties"))
@@ -80,7 +85,7 @@ def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
 
 
 def _from_syntax(table: TomlTable) -> ModelSpec:
-    table.only(("syntax", "family", "families", "positive", "testlets", "std_lv"))
+    table.only(("syntax", "family", "families", "positive", "testlets", "std_lv", "equal", "release"))
     text = table.text("syntax")
     if not text.strip():
         raise table.fail(
@@ -100,6 +105,9 @@ def _from_syntax(table: TomlTable) -> ModelSpec:
             path=table.source.path,
             first_line=first_line or key_line,
         )
+        if "equal" in table.values or "release" in table.values:
+            equal = table.texts("equal") if "equal" in table.values else None
+            spec = with_same(spec, equal, table.texts("release"))
         return replace(spec, clusters=Clusters(_UNSAID, between=between)) if between else spec
     except ElementError:
         raise
@@ -151,7 +159,9 @@ def _with_properties(spec: ModelSpec, table: TomlTable) -> ModelSpec:
 
 def _waves(table: TomlTable) -> Waves:
     """``[waves]`` with ``design`` and the columns of every variable."""
-    table.only(("design", "variables", "constant", "times", "covariates", "exposure", "family"))
+    table.only((
+        "design", "variables", "constant", "times", "covariates", "exposure", "family", "equal", "release",
+    ))  # fmt: skip
     kind, given = table.required("design"), table.table("variables")
     times = table.values.get("times", [])
     if not isinstance(times, list) or not all(isinstance(t, int | float) for t in times):
@@ -165,6 +175,8 @@ def _waves(table: TomlTable) -> Waves:
             table.texts("covariates"),
             table.text("exposure"),
             table.text("family", "gaussian"),
+            table.texts("equal") if "equal" in table.values else EQUAL,
+            table.texts("release"),
         )
     except SpecError as error:
         raise table.fail(error.message, error.hint, "variables") from None
@@ -195,6 +207,25 @@ def _design(table: TomlTable) -> Design:
         stages=_stage_sizes(table),
         moderation=_moderation(table.table("moderation")),
     )
+
+
+def _with_design(spec: ModelSpec, table: TomlTable) -> ModelSpec:
+    """The design; covariates such as ``"(1|centre)"`` become pooled levels of what it explains."""
+    design = _design(table)
+    plain, levels = taken_out(design.covariates)
+    targets = dict.fromkeys((*design.mediators, *design.outcomes))
+    pooled = tuple(Pooled(name, variable) for name in targets for variable in levels)
+    return replace(spec, design=replace(design, covariates=plain), pooled=spec.pooled + pooled)
+
+
+def _with_regression(spec: ModelSpec, table: TomlTable) -> ModelSpec:
+    """``[regression]``: what explains every construct, such as ``anxiety = "age + sex + (1|centre)"``."""
+    for name in table.values:
+        try:
+            spec = with_regression(spec, {name: table.required(name)})
+        except SpecError as error:
+            raise table.fail(error.message, error.hint, name) from None
+    return spec
 
 
 def _one_or_more(table: TomlTable, role: str) -> tuple[str, ...]:
