@@ -85,7 +85,7 @@ def _computed(result: Result) -> ELPDData:
     terms = _terms(result)
     constant = _constant(terms)
     # As when the persons were chosen who need more than importance sampling: k depends on it.
-    options = {"pointwise": True, "var_name": ANSWERS, "reff": _efficiency(result)}
+    options: dict[str, Any] = {"pointwise": True, "var_name": ANSWERS, "reff": _efficiency(result)}
     if not constant.any():
         return _with_matched(psis_loo(result.tree, **options, **_weights(terms, options["reff"])), result)
     rest = xr.DataTree(
