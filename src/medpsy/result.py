@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,11 @@ class Result:
     data: ModelData
     survey: Survey
     provenance: dict[str, Any]
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What was computed from this result and is asked for again, by name."""
+        return {}
 
     @property
     def model(self) -> ComposedModel:
