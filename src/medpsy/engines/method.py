@@ -52,7 +52,8 @@ class WithMethod:
 
     def compiled(self, data: ModelData, settings: Any) -> CompiledMethod:
         """The same density in machine code."""
-        parts = tuple(_quadrature(self.inner.compiled(data, settings)) for _ in range(2 * HALF + 1))
+        # Three nodes are enough to find where the posterior lies; it is then adapted to.
+        parts = (_quadrature(self.inner.compiled(data, settings)),) * 3
         return CompiledMethod(data, parts)
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Any) -> Any:
@@ -80,10 +81,13 @@ class CompiledMethod:
     data : ModelData
     parts : tuple of CompiledQuadrature
         Numerics of the constructs at each node.
+    fineness : float
+        Of these, and of the nodes.
     """
 
-    def __init__(self, data: ModelData, parts: tuple[CompiledQuadrature, ...]) -> None:
+    def __init__(self, data: ModelData, parts: tuple[CompiledQuadrature, ...], fineness: float = 1.0) -> None:
         assert data.method is not None
+        self.fineness = fineness
         self.data, self.parts, self.moved = data, parts, data.method
         self.nodes, self.log_weights = nodes_and_weights(len(parts) // 2)
         self.patterns = parts[0].patterns
@@ -111,12 +115,12 @@ class CompiledMethod:
             part.count = self.patterns.count * mine
             _, gradient = part.value_and_gradient(own)
             part.count = self.patterns.count
-            for name, d in gradient.items():
+            for name, value in gradient.items():
                 if name not in roles:
-                    out[name] += d
+                    out[name] += value
             for b, c in base.items():
-                d = {role: gradient[f"{role}_{b}"] for role in self.moved.roles[b]}
-                d_c = self.moved.coordinates[b].back_reverse(self.moved.moved(p, b, c, node, Numpy), d)
+                d_own = {role: gradient[f"{role}_{b}"] for role in self.moved.roles[b]}
+                d_c = self.moved.coordinates[b].back_reverse(self.moved.moved(p, b, c, node, Numpy), d_own)
                 self.moved.reverse(p, b, d_c, node, out[SLOPE])
                 for k, value in d_c.items():
                     d_base[b][k] += value
@@ -137,16 +141,13 @@ class CompiledMethod:
             self.parts[0].adapted(self.moved.at(p, base, node, Numpy), fineness)
             for node in nodes_and_weights(half)[0]
         )
-        return CompiledMethod(self.data, parts)
+        return CompiledMethod(self.data, parts, fineness)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
-        """Difference from twice as many nodes, and the error of the constructs' own numerics."""
-        middle = self.parts[len(self.parts) // 2]
-        finer = CompiledMethod(self.data, (middle,) * (4 * (len(self.parts) // 2) + 1))
-        wide = CompiledMethod(self.data, (middle,) * len(self.parts))
-        count = self.patterns.count
-        gap = count @ wide._terms(wide._values(p))[0] - count @ finer._terms(finer._values(p))[0]
-        return float(gap) + middle.numerical_error(p)
+        """Log-likelihood minus that on numerics twice as fine, of method factor and constructs."""
+        finer = self.adapted(p, 2.0 * self.fineness)
+        totals = [one._terms(one._values(p))[0] for one in (self, finer)]
+        return float(self.patterns.count @ (totals[0] - totals[1]))
 
     def describe(self) -> str:
         """For the provenance."""
