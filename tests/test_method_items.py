@@ -13,7 +13,7 @@ from group_cases import drawn
 from medpsy.bind import ModelData, bind
 from medpsy.engines.base import choose
 from medpsy.engines.grid import Grid
-from medpsy.engines.method import NODES, CompiledMethod
+from medpsy.engines.method import CompiledMethod
 from medpsy.errors import SpecError
 from medpsy.inference.density import Density
 from medpsy.model import compose
@@ -37,7 +37,7 @@ def bound(loadings: str = "equal", text: str = TEXT, n: int = 15, **about: Any) 
 
 def by_hand(data: ModelData, p: dict[str, np.ndarray], loadings: str) -> np.ndarray:
     """Log-likelihood of every person: predictors written out, both constructs and the method on a cube."""
-    nodes = np.linspace(-7, 7, 71)
+    nodes = np.linspace(-6.5, 6.5, 53)
     x, m, u = np.meshgrid(nodes, nodes, nodes, indexing="ij")
     r = (p["correlation_chol"] @ p["correlation_chol"].T)[0, 1]
     weight = np.exp(-0.5 * (x**2 - 2 * r * x * m + m**2) / (1 - r**2) - 0.5 * u**2) / np.sqrt(1 - r**2)
@@ -67,17 +67,17 @@ def test_likelihood_by_hand(loadings: str) -> None:
     data = bound(loadings, n=8)
     engine, _ = choose(data)
     p = values_at(data, 3)
-    nodes = np.linspace(-7, 7, 113)
+    nodes = np.linspace(-6.5, 6.5, 53)
     part = engine.inner.compiled(replace(data, method=None), Grid((nodes, nodes)))  # type: ignore[attr-defined]
-    found = CompiledMethod(data, (part,) * 113, nodes).per_person(p)
+    found = CompiledMethod(data, (part,) * 53, nodes).per_person(p)
     np.testing.assert_allclose(found, by_hand(data, p, loadings), rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("loadings", ["equal", "small"])
 def test_gradient_and_numerics(loadings: str) -> None:
-    data = bound(loadings, TEXT + "; y =~ y1..y3; y ~ m")
+    data = bound(loadings)
     engine, _ = choose(data)
-    density = Density(data, engine.compiled(data, engine.settings(data, 7)))
+    density = Density(data, engine.compiled(data, engine.settings(data, 9)))
     u, step = np.random.default_rng(4).normal(0.0, 0.4, density.size), 1e-5
     _, gradient = density.value_and_gradient(u)
     moved = [
@@ -86,22 +86,26 @@ def test_gradient_and_numerics(loadings: str) -> None:
     ]
     np.testing.assert_allclose(gradient, moved, rtol=1e-5, atol=2e-6 * np.abs(gradient).max())
     p = density.space.constrain(u)
-    coarse, fine = density.likelihood.adapted(p), density.likelihood.adapted(p, 2.0)
+    begun = density.likelihood.adapted(p, 2.0)
+    coarse, fine = begun.adapted(p), begun.adapted(p, 2.0)
     assert len(coarse.parts) < len(fine.parts) and "values of a method factor" in fine.describe()
     errors = [abs(one.numerical_error(p)) for one in (coarse, fine)]
-    assert errors[1] < 0.3 * errors[0] and errors[1] < 0.02
+    assert errors[1] < 0.5 * errors[0] and errors[1] < 0.02
 
 
-def test_both_routes_state_one_density() -> None:
-    """The definition has the nodes that numerics are adapted to; here the compiled route takes the same."""
+@pytest.mark.slow
+def test_both_routes_state_one_density(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the same few nodes of the method factor."""
     from medpsy.inference.pymc_model import build
     from pymc_density import density_function
 
+    nodes = np.linspace(-2.0, 2.0, 3)
+    monkeypatch.setattr("medpsy.engines.method.NODES", nodes)
     data = bound(text="x =~ x1..x2; m =~ m1..m2; x ~~ m", n=8)
     engine, _ = choose(data)
     settings = engine.settings(data, 5)
     part = engine.inner.compiled(replace(data, method=None), settings)  # type: ignore[attr-defined]
-    own = Density(data, CompiledMethod(data, (part,) * len(NODES), NODES))
+    own = Density(data, CompiledMethod(data, (part,) * 3, nodes))
     pymc = density_function(build(data, engine, settings), own.space.slots)
     offsets = []
     for seed in range(3):

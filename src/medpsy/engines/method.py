@@ -86,6 +86,9 @@ class CompiledMethod:
         Of these, and of the nodes.
     """
 
+    #: An evaluation takes so long that the posterior is first tried by resampling at its mode.
+    dear = True
+
     def __init__(
         self,
         data: ModelData,
