@@ -16,10 +16,10 @@ from medpsy.engines.base import choose
 from medpsy.errors import DataError, SpecError
 from medpsy.families.base import family
 from medpsy.families.explained import Explained
-from medpsy.families.item_design import zero_sum_basis
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.transforms import Unconstrained, unconstrain_start
 from medpsy.ops import Numpy
+from medpsy.parameter import zero_sum_basis
 from medpsy.posterior.item_effects import item_effects
 from medpsy.spec.model_file import read_model_file, to_toml
 from medpsy.spec.model_spec import Construct
@@ -259,7 +259,12 @@ def test_walking_in_products_changes_coordinates_only() -> None:
     assert one.space._scaled[0].size == 12
     v = other.space.constrain(np.zeros(other.size)) | values
     again = unconstrain_start(plain.parameters, v)
-    jacobian = 6 * np.log(values["location_sd_q"][0]) + 6 * np.log(values["slope_sd_q"][0])
+    # Between entries and products: 60 answers tell a location to about 2 / sqrt(60), a log slope to 3 / sqrt(60).
+    given = (data.blocks[0].values >= 0).sum(axis=0)
+    jacobian = sum(
+        0.5 * np.log1p(given * (values[f"{name}_sd_q"][0] / error) ** 2).sum()
+        for name, error in (("location", 2.0), ("slope", 3.0))
+    )
     value, gradient = one.value_and_gradient(u)
     assert value == pytest.approx(other.value_and_gradient(again)[0] - jacobian, rel=1e-10)
     np.testing.assert_allclose(one.space.from_plain(again, np.zeros((one.size, 1)))[0], u, atol=1e-10)

@@ -13,6 +13,7 @@ from medpsy.latent.base import system, total_sd
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.latent.linear import LinearStructure
 from medpsy.latent.linear_raw import labelled
+from medpsy.latent.pooled import effect_names
 from medpsy.latent.products import level_dim, level_names, raw_map
 from medpsy.ops import Numpy
 from medpsy.spec.expressions import parse_expression
@@ -32,6 +33,8 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
     for block in data.blocks:
         kept = data.model.families[block.name].kept(block, local(data, block, values), Numpy)
         out |= {f"{name}_{block.name}": more for name, more in kept.items()}
+    for name, cut in data.layout.thresholds(values, Numpy).items():
+        out[f"threshold_{name}"] = ((f"step_{name}",), cut)
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = values[parameter.name]
@@ -44,10 +47,13 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
     if coefficients is not None:
         out["coefficient"] = (("regression",), coefficients)
     labels = _correlation_labels(data, values)
-    if isinstance(data.model.structure, ClusteredStructure):
-        more = data.model.structure.labels(values, data.layout)
+    structure = data.model.structure
+    if isinstance(structure, ClusteredStructure):
+        more = structure.labels(values, data.layout)
         labels |= more
-        out |= data.model.structure.reported(values, data.layout) | {k: ((), v) for k, v in more.items()}
+        out |= {k: ((), v) for k, v in more.items()}
+    if hasattr(structure, "reported"):
+        out |= structure.reported(values, data.layout)
     return out | definitions(data, coefficients, labels)
 
 
@@ -159,6 +165,8 @@ def level_coords(data: ModelData) -> dict[str, list[str]]:
     out = {level_dim(data.layout, over): list(over) for over in found}
     if data.groups is not None:
         out["construct"] = [block.name for block in data.blocks]
+    if data.layout.pooled:
+        out["level_effect_of"] = effect_names(data.layout)
     return out
 
 

@@ -19,6 +19,7 @@ from medpsy.latent.base import LatentStructure, Layout, structure
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.latent.linear import LinearStructure
 from medpsy.latent.linear_plan import whole_groups
+from medpsy.latent.pooled import PooledStructure
 from medpsy.latent.second_order import SecondOrderStructure
 from medpsy.mediation.base import written_out
 from medpsy.mediation.nonlinear import check_nonlinear
@@ -100,6 +101,8 @@ def compose(spec: ModelSpec) -> ComposedModel:
     parts: dict[str, ResponseFamily] = {c.name: _measured(c, spec) for c in spec.constructs}
     rows: list[ParameterRow] = []
     chosen = _structure(kind, spec)
+    if spec.pooled:
+        chosen = PooledStructure(chosen, spec.pooled)
     if spec.clusters is not None:
         chosen = ClusteredStructure(chosen, spec.clusters)
     rows += chosen.rows(spec.paths, sketch)
@@ -163,7 +166,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
     latent = {c.name for c in spec.constructs}
     declared = {o.name: o for o in spec.observed}
     means = decomposed(spec)
-    explained = {p.target for p in spec.paths} | set(means)
+    explained = {one.target for one in (*spec.paths, *spec.pooled)} | set(means)
     targets = [name for name in order if name not in latent and name in explained]
     known = {*latent, *spec.latents}
     for name in declared:
@@ -195,13 +198,15 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
 
     paths = tuple(sorted(map(ordered, spec.paths), key=rank))
     covariances = tuple(sorted(spec.covariances, key=lambda c: (first.get(c.left, 0), first.get(c.right, 0))))
-    return replace(spec, observed=observed, paths=paths, covariances=covariances)
+    pooled = tuple(sorted(spec.pooled, key=lambda one: (place[one.target], one.variable)))
+    return replace(spec, observed=observed, paths=paths, covariances=covariances, pooled=pooled)
 
 
 def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:
     """Constructs and explained variables: exogenous constructs first, then topological order."""
     means = decomposed(spec)
-    explained = [name for name in order if name in means or any(p.target == name for p in spec.paths)]
+    targets = {one.target for one in (*spec.paths, *spec.pooled)}
+    explained = [name for name in order if name in means or name in targets]
     latent = [c.name for c in spec.constructs]
     structural = {p.target for p in spec.paths if p.source in latent or p.source in explained}
     first = [name for name in latent if name not in structural]
@@ -229,7 +234,11 @@ def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
         {p.term for p in spec.paths if p.target == node and p.source not in nodes} for node in nodes
     ]
     # Groups have spreads of their own, in which paths from correlations would not be comparable.
-    own_prior = spec.groups is not None or any(target.startswith("path") for target, _ in spec.priors)
+    own_prior = (
+        spec.groups is not None
+        or bool(spec.pooled)
+        or any(target.startswith("path") for target, _ in spec.priors)
+    )
     same = all(c == covariates[0] for c in covariates)
     return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
 

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 NEVER = 1e-300
 
 
+def zero_sum_basis(size: int) -> np.ndarray:
+    """Orthonormal columns (size, size - 1) that each sum to zero: the Helmert contrasts."""
+    out = np.zeros((size, size - 1))
+    for k in range(1, size):
+        out[:k, k - 1], out[k, k - 1] = -1.0 / k, 1.0
+        out[:, k - 1] /= np.linalg.norm(out[:, k - 1])
+    return out
+
+
 @dataclass(frozen=True)
 class Group:
     """Entries of a parameter that share a kind of prior: what a sampler sees as one random variable.
@@ -34,20 +43,26 @@ class Group:
 
 @dataclass(frozen=True)
 class Scale:
-    """Standard deviations that some entries of a parameter are multiplied by in the model.
+    """Standard deviations that the entries of a parameter, standard normal a priori, are multiplied by.
 
-    The compiled route then walks in the products, which the answers determine where there are many of them.
+    Given a sd s, the posterior sd of a product that the answers alone determine with an error e is about
+    1 / sqrt(1 / s^2 + 1 / e^2). The compiled route walks in coordinates that are in units of it for every s,
+    between entries (many answers) and products (few), so that neither end of s is a funnel (between both:
+    Betancourt & Girolami, 2015, arXiv:1312.0906).
 
     Parameters
     ----------
     name : str
         A parameter of positive numbers.
     index : tuple of int
-        Which of its entries, for every entry of the scaled parameter; -1 for those that stay as they are.
+        Which of its entries, for every entry of the scaled parameter.
+    error : tuple of float
+        About how exactly the answers alone determine every product; infinite where they say nothing.
     """
 
     name: str
     index: tuple[int, ...]
+    error: tuple[float, ...]
 
 
 class Made(Protocol):

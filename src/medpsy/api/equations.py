@@ -16,15 +16,22 @@ def equations(model: ComposedModel) -> list[str]:
     latent = model.structure.name == "correlated"
     for node in model.sketch.nodes:
         paths = [path for path in model.spec.paths if path.target == node]
-        if not paths:
+        pooled = [f"u[{one.variable}]" for one in model.spec.pooled if one.target == node]
+        if not paths and not pooled:
             continue
-        terms = " + ".join(f"{_coefficient(path)} * {' * '.join(path.variables)}" for path in paths)
+        plain = (f"{_coefficient(path)} * {' * '.join(path.variables)}" for path in paths)
+        terms = " + ".join((*plain, *pooled))
         family = families[node]
         if family is None:
             lines.append(f"{node} = {terms} + e_{node}")
         else:
             lines.append(family.formula.format(name=node, terms=terms))
     lines += _residuals(model, latent)
+    lines += [
+        f"u[{one.variable}] of {one.target} ~ N(0, sd) with sum 0 over the levels of {one.variable}, sd ~ "
+        f"{model.table.prior(f'level_sd.{one.target}.{one.variable}')}"
+        for one in model.spec.pooled
+    ]
     lines += _clusters(model)
     lines += [f"{d.name} = {d.expression}" for d in model.spec.definitions]
     return lines
@@ -94,7 +101,7 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
     if model.spec.second_order is not None:
         higher = model.spec.second_order.name
         terms = f"loading * {higher} + sqrt(1 - loading^2) * e, e ~ N(0, 1)"
-        explained = {path.target for path in model.spec.paths}
+        explained = {one.target for one in (*model.spec.paths, *model.spec.pooled)}
         return [
             *(f"{f'e_{name}' if name in explained else name} = {terms}" for name in latent),
             f"{higher} ~ N(0, 1){given}",
@@ -108,7 +115,7 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
         for clique in model.sketch.cliques
     ]
     joined = {nodes[i] for clique in model.sketch.cliques for i in clique}
-    explained = {path.target for path in model.spec.paths}
+    explained = {one.target for one in (*model.spec.paths, *model.spec.pooled)}
     alone = [name for name in latent if name not in joined]
     lines += [f"{f'e_{name}' if name in explained else name} ~ N(0, 1)" for name in alone]
     return lines

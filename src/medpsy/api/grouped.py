@@ -37,6 +37,43 @@ class Grouped(Verbs):
 
         return Fit(view(self.result, level))
 
+    def level_effects(self, *, interval: float | None = None) -> pd.DataFrame:
+        """Return what the levels of person variables do: ``anxiety ~ (1|centre)``, or ``anxiety ~ centre``.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`medpsy.posterior.level_effects.level_effects`: distances from the mean of the levels, with
+            the sd of pooled ones.
+
+        Raises
+        ------
+        SpecError
+            No variable with levels explains anything.
+        """
+        from medpsy.posterior.level_effects import level_effects
+
+        mass = self.interval if interval is None else interval
+        return self.mark.on_table(level_effects(self.result, interval=mass))
+
+    def level_contrasts(self, *, interval: float | None = None, rope: float = 0.1) -> pd.DataFrame:
+        """Return the differences of all pairs of levels of person variables.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`medpsy.posterior.level_effects.level_contrasts`.
+
+        Raises
+        ------
+        SpecError
+            No variable with levels explains anything.
+        """
+        from medpsy.posterior.level_effects import level_contrasts
+
+        mass = self.interval if interval is None else interval
+        return self.mark.on_table(level_contrasts(self.result, interval=mass, rope=rope))
+
     def group_means(self, *, interval: float | None = None, rope: float = 0.1) -> pd.DataFrame:
         """Return the differences of latent means between all pairs of groups.
 

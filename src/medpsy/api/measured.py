@@ -179,6 +179,31 @@ class Measured(Verbs):
         )  # fmt: skip
         return self.mark.on_table(found)
 
+    def loadings(self, *, interval: float | None = None, relevant: float = 0.3) -> pd.DataFrame:
+        """Return the standardised loadings of every item on all that it measures, and communalities.
+
+        Parameters
+        ----------
+        interval : float, optional
+        relevant : float
+            From this absolute size on a loading is relevant.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`medpsy.posterior.loadings.loadings`: own and cross-loadings, those on specific factors, and
+            with a second-order construct direct and indirect ones.
+
+        Raises
+        ------
+        SpecError
+            No items with such loadings, paths that differ between persons.
+        """
+        from medpsy.posterior.loadings import loadings
+
+        found = loadings(self.result, interval=self._posterior(interval), relevant=relevant)
+        return self.mark.on_table(found)
+
     # Persons
 
     def scores(self, *, draws: int = 100, seed: int = 0) -> xr.Dataset:

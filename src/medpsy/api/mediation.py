@@ -12,6 +12,7 @@ from medpsy.mediation.equations import STAGES, design_edges
 from medpsy.mediation.process import process_design
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed, SecondOrder
+from medpsy.spec.pooled import Pooled, taken_out
 
 if TYPE_CHECKING:
     from medpsy.survey.instrument import Instrument
@@ -35,7 +36,7 @@ class Mediation(Model):
     serial : bool
         The mediators are a chain: each is explained by all before it. By default they are parallel.
     covariates : iterable of str
-        Person variables that enter every equation.
+        Person variables that enter every equation; ``"(1|centre)"`` enters with pooled levels.
     moderator : Construct or str, optional
         Person variable or construct that the paths named in ``moderates`` change with.
     moderates : str or iterable of str
@@ -116,19 +117,20 @@ class Mediation(Model):
         if interaction:
             changes += tuple(("second", _name(x)) for x in exposures)
         roles = [*exposures, *between, *outcomes]
-        names = list(map(_name, roles))
+        names, (plain, levels) = list(map(_name, roles)), taken_out(_names(covariates))
         spec = ModelSpec(
             constructs=tuple(
                 dict.fromkeys(r for r in (*roles, *others, *constructs) if isinstance(r, Construct))
             ),
             second_order=next((r for r in roles if isinstance(r, SecondOrder)), None),
+            pooled=tuple(Pooled(n, v) for n in dict.fromkeys(names[len(exposures) :]) for v in levels),
             observed=tuple(_observed(r) for r in roles[len(exposures) :] if isinstance(r, Observed | str)),
             design=Design(
                 kind,
                 names[0],
                 tuple(map(_name, between)),
                 _name(outcomes[0]),
-                _names(covariates),
+                plain,
                 tuple(names[1 : len(exposures)]),
                 tuple(map(_name, outcomes[1:])),
                 sizes if kind == "mixed" else (),

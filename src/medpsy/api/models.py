@@ -19,6 +19,7 @@ from medpsy.spec.model_spec import Construct, ModelSpec, Path, SecondOrder
 from medpsy.spec.presets import normal_text
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
+from medpsy.spec.regression import with_regression
 from medpsy.spec.same import with_same
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Model(PriorVerbs):
         variable has a random intercept over the clusters.
     slopes : iterable of str, optional
         Labels of paths (or ``"y~x"``) that differ between clusters as well.
+    regression : str or mapping of str to str, optional
+        Latent regression, of every construct or by construct: ``"age + sex + (1|centre)"``.
     name : str, optional
         Name of the model in tables and reports.
     instrument : Instrument, optional
@@ -114,6 +117,7 @@ class Model(PriorVerbs):
         release: Iterable[str] = (),
         clusters: str | Clusters | None = None,
         slopes: Iterable[str] | None = None,
+        regression: str | Mapping[str, str] | None = None,
         name: str | None = None,
         instrument: Instrument | None = None,
         truth: Mapping[str, Any] | None = None,
@@ -130,6 +134,8 @@ class Model(PriorVerbs):
             )
         else:
             spec = model if isinstance(model, ModelSpec) else measurement(model)
+        if regression is not None:
+            spec = with_regression(spec, regression)
         if groups is None and spec.linear is not None and (equal is not None or release):
             spec = with_same(spec, equal, release)
         elif groups is not None or equal is not None or release:
@@ -267,7 +273,7 @@ class Model(PriorVerbs):
         from medpsy.inference.pymc_model import build
 
         data = self._data(survey)
-        chosen, _ = choose(data, engine)
+        chosen, _ = choose(data, engine, pymc=True)
         return build(without_integrated(data, chosen), chosen, chosen.settings(data))
 
     def simulate(self, n: int | None = None, seed: int | None = None, *, missing: float = 0.0) -> Survey:

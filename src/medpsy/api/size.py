@@ -17,6 +17,7 @@ def n_parameters(model: ComposedModel, instrument: Instrument) -> int:
     levels = {v.name: max(len(v.levels), 2) - 1 for v in instrument.variables}
     total = sum(len(clique) * (len(clique) - 1) // 2 for clique in model.sketch.cliques)
     total += sum(getattr(family, "hidden", 0) for family in model.families.values())
+    total += sum(levels.get(one.variable, 1) for one in model.spec.pooled)
     for row in model.table:
         if not row.free or row.prior is None or row.support == "correlation":
             continue

@@ -41,8 +41,10 @@ SLOPES = (
 )
 MEAN = Role("location_mean", "construct", "Item locations", "mean", "Normal(0, 2)")
 SD = Role("location_sd", "construct", "Item locations", "sd", "HalfNormal(1)", start=0.5)
-#: With so many answers a deviation is known better in logits than in units of an unknown sd.
-MANY = 50
+#: By how much about one answer alone would be off about the location of its item, and about its log slope.
+LOCATION_ERROR, SLOPE_ERROR = 2.0, 3.0
+#: About what an item adds to the location that its properties give.
+USUAL_RESIDUAL = 0.3
 #: Deviations in units of their sd.
 STANDARD = parse_prior("Normal(0, 1)")
 
@@ -167,15 +169,19 @@ class Explained(Categorical):
         return [(role, names[role]) for role in self.roles if role in names]
 
     def _scale(self, role: str, block: Block) -> Scale | None:
-        """What deviations are in units of; where many answers determine their products with it."""
+        """What deviations are in units of, and how exactly the answers tell them by themselves."""
         answers = (block.values >= 0).sum(axis=0)
         if role == "location_level":
-            each = [answers.sum() / len(self.design.levels[c]) for c in self.design.owner]
-            index = tuple(int(c) if n >= MANY else -1 for c, n in zip(self.design.owner, each, strict=True))
-            return Scale(f"location_level_sd_{block.name}", index)
+            size = np.array([len(self.design.levels[c]) for c in self.design.owner])
+            residual = USUAL_RESIDUAL**2 * size / len(answers) if self.residual else 0.0
+            error = np.sqrt(LOCATION_ERROR**2 * size / answers.sum() + residual)
+            index = tuple(map(int, self.design.owner))
+            return Scale(f"location_level_sd_{block.name}", index, tuple(map(float, error)))
         if role in ("location_residual", "slope_residual"):
-            index = tuple(0 if n >= MANY else -1 for n in answers)
-            return Scale(f"{role.partition('_')[0]}_sd_{block.name}", index)
+            head = role.partition("_")[0]
+            one = LOCATION_ERROR if head == "location" else SLOPE_ERROR
+            error = np.where(answers > 0, one / np.sqrt(np.maximum(answers, 1)), np.inf)
+            return Scale(f"{head}_sd_{block.name}", (0,) * len(answers), tuple(map(float, error)))
         return None
 
     @property

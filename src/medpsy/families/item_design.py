@@ -7,16 +7,8 @@ from typing import Any
 import numpy as np
 
 from medpsy.errors import SpecError
+from medpsy.parameter import zero_sum_basis
 from medpsy.spec.model_spec import Construct
-
-
-def zero_sum_basis(size: int) -> np.ndarray:
-    """Orthonormal columns (size, size - 1) that each sum to zero: the Helmert contrasts."""
-    out = np.zeros((size, size - 1))
-    for k in range(1, size):
-        out[:k, k - 1], out[k, k - 1] = -1.0 / k, 1.0
-        out[:, k - 1] /= np.linalg.norm(out[:, k - 1])
-    return out
 
 
 class ItemDesign:

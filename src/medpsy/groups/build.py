@@ -24,7 +24,8 @@ from medpsy.survey.survey import Survey
 
 #: Words of ``equal`` by the beginning of the parameters of the structure; others are never equal.
 STRUCTURE_WORDS = {
-    "path": "regressions", "covariate_effect": "regressions", "correlation_chol": "correlations",
+    "path": "regressions", "covariate_effect": "regressions", "level": "regressions",
+    "correlation_chol": "correlations",
 }  # fmt: skip
 
 
@@ -181,7 +182,12 @@ def _structural(
                 for g, level in enumerate(levels)
             ]
         own[parameter.name] = tuple(names)
-        parameters += [replace(parameter, name=name) for name in dict.fromkeys(names)]
+        for name in dict.fromkeys(names):
+            # Deviations of one group are in units of its own sd.
+            scale = parameter.scale and replace(
+                parameter.scale, name=parameter.scale.name + name.removeprefix(parameter.name)
+            )
+            parameters.append(replace(parameter, name=name, scale=scale))
     return own, parameters
 
 

@@ -38,7 +38,7 @@ def recluster(data: Any, survey: Survey) -> Any:
     """
     structure = data.model.structure
     assert isinstance(structure, ClusteredStructure)
-    labels, index = _members(structure.clusters.by, survey)
+    labels, index = members(structure.clusters.by, survey)
     layout, design = _with_columns(data, structure.clusters.by, labels, index)
     _check_levels(data, layout, structure)
     own = {parameter.name for parameter in structure.inner.parameters(data.layout, data.model.table)}
@@ -55,15 +55,21 @@ def recluster(data: Any, survey: Survey) -> Any:
     return replace(data, cells=_apart(data, labels, index))
 
 
-def _members(by: str, survey: Survey) -> tuple[tuple[str, ...], np.ndarray]:
-    """Clusters that occur, and which one every person is in."""
+def members(by: str, survey: Survey, what: str = "cluster") -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the clusters (or levels) that occur, and which one every person is in.
+
+    Raises
+    ------
+    DataError
+        The variable is missing for someone, the same for everybody, or another one for every person.
+    """
     variable = survey.variable(by)
     values = survey.variables[by]
     missing = values < 0 if variable.kind == "category" else np.isnan(values.astype(float))
     if missing.any():
         who = ", ".join(map(str, survey.person[missing][:5]))
         raise DataError(
-            f"the cluster '{by}' is missing for {int(missing.sum())} persons ({who})",
+            f"the {what} '{by}' is missing for {int(missing.sum())} persons ({who})",
             hint="Screen them out first: medpsy.screen(survey, require=[...]) counts them.",
         )
     found, index = np.unique(values, return_inverse=True)
@@ -73,13 +79,13 @@ def _members(by: str, survey: Survey) -> tuple[tuple[str, ...], np.ndarray]:
         labels = tuple(f"{value:g}" for value in found)
     if len(labels) < 2:
         raise DataError(
-            f"everybody is in the same cluster of '{by}'",
-            hint="One cluster says nothing about how clusters differ: leave the clusters out of the model.",
+            f"everybody is in the same {what} of '{by}'",
+            hint=f"One {what} says nothing about how {what}s differ: leave the {what}s out of the model.",
         )
     if len(labels) == survey.n_person:
         raise DataError(
-            f"every person is a cluster of '{by}' of its own",
-            hint="Within clusters of one nothing varies: leave the clusters out of the model.",
+            f"every person is a {what} of '{by}' of its own",
+            hint=f"Within {what}s of one nothing varies: leave the {what}s out of the model.",
         )
     return labels, index.ravel()
 

@@ -58,6 +58,9 @@ def _coords(data: ModelData) -> dict[str, Any]:
     for block in data.blocks:
         if block.n_categories:
             coords[f"step_{block.name}"] = [f"{k}" for k in range(1, block.n_categories)]
+    for name, steps in zip(data.layout.nodes, data.layout.categories, strict=False):
+        if steps:
+            coords[f"step_{name}"] = [f"{k}" for k in range(1, len(steps))]
     if data.layout.coefficients:
         coords["regression"] = [c.name for c in data.layout.coefficients]
     return coords
@@ -121,6 +124,8 @@ def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
         kept = data.model.families[block.name].kept(block, local(data, block, p), Tensor)
         for name, (dims, value) in kept.items():
             pm.Deterministic(f"{name}_{block.name}", value, dims=dims)
+    for name, cut in data.layout.thresholds(p, Tensor).items():
+        pm.Deterministic(f"threshold_{name}", cut, dims=(f"step_{name}",))
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = p[parameter.name]

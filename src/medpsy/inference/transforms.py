@@ -40,8 +40,8 @@ class Unconstrained:
     """Maps the vector ``u`` to named values and back to gradients.
 
     The vector holds the scalars of all parameters first, then the simplexes, then the triangles of the
-    correlation factors. With ``products`` entries that have a scale are replaced by their products with it:
-    the same density, without a mode (it is unbounded where the scale is zero), but easier to walk in.
+    correlation factors. With ``products`` entries that have a scale are replaced by coordinates between them
+    and their products with it (:class:`~medpsy.parameter.Scale`): the same density, easier to walk in.
     """
 
     def __init__(self, parameters: tuple[Parameter, ...], products: bool = False) -> None:
@@ -94,9 +94,9 @@ class Unconstrained:
         self._lay_out_flat(offset)
         self._scaled = self._products()
 
-    def _products(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates that stand for an entry times its scale, and the logarithms of these scales."""
-        entries, scales = [], []
+    def _products(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Coordinates with a scale, those of the logarithms of the scales, and the errors of the products."""
+        entries, scales, errors = [], [], []
         for p in self.scalars:
             if p.scale is None or not self.products:
                 continue
@@ -104,19 +104,23 @@ class Unconstrained:
             # A scale may hold entries with several kinds of prior, and then has several slots.
             place = {int(w): at for at, w in enumerate(self._where)}
             first = self._span[p.scale.name].start
-            for i, k in enumerate(p.scale.index):
-                if k >= 0:
-                    entries.append(own + i)
-                    scales.append(place[first + k])
-        return np.array(entries, dtype=int), np.array(scales, dtype=int)
+            entries += [own + i for i in range(len(p.scale.index))]
+            scales += [place[first + k] for k in p.scale.index]
+            errors += p.scale.error
+        return np.array(entries, dtype=int), np.array(scales, dtype=int), np.array(errors, dtype=float)
+
+    def _ratio(self, u: np.ndarray) -> np.ndarray:
+        """What takes each scaled coordinate (..., entry) to its entry: 1 / sqrt(1 + (scale / error)^2)."""
+        _, scales, errors = self._scaled
+        return np.asarray(1.0 / np.sqrt(1.0 + (np.exp(u[..., scales]) / errors) ** 2))
 
     def _standard(self, u: np.ndarray) -> np.ndarray:
-        """The vector with entries in place of their products with scales."""
-        entries, scales = self._scaled
+        """The vector with entries in place of their coordinates."""
+        entries = self._scaled[0]
         if not entries.size:
             return u
         out = u.copy()
-        out[..., entries] = u[..., entries] * np.exp(-u[..., scales])
+        out[..., entries] = u[..., entries] * self._ratio(u)
         return out
 
     def _lay_out_flat(self, offset: int) -> None:
@@ -177,9 +181,9 @@ class Unconstrained:
     def point(self, u: np.ndarray) -> tuple[dict[str, np.ndarray], float, np.ndarray]:
         """Named values at one point (size,), the log-prior with Jacobian there, and its gradient.
 
-        The gradient is with respect to the entries, not to their products with scales, until ``pull_back``.
+        The gradient is with respect to the entries, not to their coordinates, until ``pull_back``.
         """
-        jacobian = float(u[self._scaled[1]].sum())
+        jacobian = float(np.log(self._ratio(u)).sum())
         u = self._standard(u)
         gradient = np.zeros(self.size)
         flat = self._template.copy()
@@ -192,30 +196,31 @@ class Unconstrained:
             values[p.name] = chol
         for made in self.made:
             values |= made.forward(values, Numpy)
-        return values, total - jacobian, gradient
+        return values, total + jacobian, gradient
 
     def log_prior(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-prior plus log-Jacobian at ``u`` (size,), up to a constant, and its gradient."""
         _, total, gradient = self.point(u)
-        self._to_products(u, gradient)
+        self._to_products(self._standard(u), gradient)
         return total, gradient
 
     def from_plain(self, u: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A point (size,) and directions (size, n) at it, from the coordinates without products."""
-        entries, scales = self._scaled
+        entries, scales, _ = self._scaled
         u, spread = u.copy(), spread.copy()
-        scale = np.exp(u[scales])
-        spread[entries] = scale[:, None] * (spread[entries] + u[entries, None] * spread[scales])
-        u[entries] *= scale
+        ratio = self._ratio(u)
+        share = u[entries] * (1.0 - ratio**2)
+        spread[entries] = (spread[entries] + share[:, None] * spread[scales]) / ratio[:, None]
+        u[entries] /= ratio
         return u, spread
 
     def _to_products(self, u: np.ndarray, gradient: np.ndarray) -> None:
-        """Turn a gradient over entries into one over their products with scales, in place."""
-        entries, scales = self._scaled
+        """Turn a gradient over entries, at the plain vector ``u``, into one over coordinates, in place."""
+        entries, scales, _ = self._scaled
         if entries.size:
-            shrink = np.exp(-u[scales])
-            np.add.at(gradient, scales, -gradient[entries] * u[entries] * shrink - 1.0)
-            gradient[entries] *= shrink
+            ratio = self._ratio(u)
+            np.add.at(gradient, scales, (1.0 - ratio**2) * (-gradient[entries] * u[entries] - 1.0))
+            gradient[entries] *= ratio
 
     def pull_back(
         self, values: dict[str, np.ndarray], d: dict[str, np.ndarray], gradient: np.ndarray
@@ -234,11 +239,12 @@ class Unconstrained:
         simplexes_reverse(self._spans, flat, d_flat, gradient)
         for p, place in self._triangles:
             factor_reverse(place, p.shape[0], values[p.name], d[p.name], gradient)
-        entries, scales = self._scaled
+        entries, scales, errors = self._scaled
         if entries.size:
-            size = flat[self._where[scales]]
-            np.add.at(gradient, scales, -gradient[entries] * flat[self._where[entries]] - 1.0)
-            gradient[entries] /= size
+            ratio = 1.0 / np.sqrt(1.0 + (flat[self._where[scales]] / errors) ** 2)
+            standard = flat[self._where[entries]]
+            np.add.at(gradient, scales, (1.0 - ratio**2) * (-gradient[entries] * standard - 1.0))
+            gradient[entries] *= ratio
 
     def labels(self) -> list[str]:
         """A name for every coordinate, for error messages."""

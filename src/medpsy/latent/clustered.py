@@ -329,6 +329,7 @@ class ClusteredStructure:
         """``sd_over_clusters`` (effect,) and ``effect_of_cluster`` (cluster, effect), in raw units."""
         unit = np.array([*(_unit(slope, layout) for slope in self.clusters.random), *layout.unit])
         out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+        out |= self.inner.reported(p, layout) if hasattr(self.inner, "reported") else {}
         out |= {"sd_over_clusters": (("cluster_effect",), p["cluster_sd"] * unit)}
         if "cluster_z" in p:
             both = np.concatenate(self.cluster_effects(p, layout.nodes, Numpy), axis=-1)

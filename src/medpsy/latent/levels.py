@@ -38,3 +38,31 @@ class Levels:
     def size(self) -> np.ndarray:
         """Persons in every cluster."""
         return np.bincount(self.index, minlength=len(self.labels))
+
+
+@dataclass(frozen=True)
+class PooledLevels:
+    """Levels of one person variable that shift one node by effects from a common distribution.
+
+    Parameters
+    ----------
+    target : int
+        The node.
+    key : str
+        ``target~variable``.
+    variable : str
+        The person variable.
+    labels : tuple of str
+        Its levels, as far as they occur.
+    columns : ndarray, shape (level,)
+        Design column of every level: one for its persons, less their share.
+    size : ndarray, shape (level,)
+        Persons of every level.
+    """
+
+    target: int
+    key: str
+    variable: str
+    labels: tuple[str, ...]
+    columns: np.ndarray
+    size: np.ndarray

@@ -87,7 +87,7 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     else:
         crossed = any(isinstance(family, Crossed) for family in data.model.families.values())
         chain: JointDraws | ProductDraws | _Chain = JointDraws(data, rng) if crossed else _Chain(data, rng)
-        if data.layout.products.size:
+        if data.layout.products.size or data.layout.not_normal:
             chain = ProductDraws(data, rng)
         drawn = np.stack([chain.draw(at(p, s)) for s in range(len(next(iter(p.values()))))])
         mean, sd = chain.moments()

@@ -23,7 +23,7 @@ from medpsy.result import Result
 from medpsy.spec.parameters import ParameterRow
 
 SECTIONS = (
-    "Paths", "Correlations", "Second order", "Covariates", "Defined", "Slopes", "Specific slopes", "Testlets",
+    "Paths", "Correlations", "Second order", "Covariates", "Levels", "SDs of levels", "Defined", "Slopes", "Specific slopes", "Testlets",
     "Cross slopes",
     "Loadings", "Category scores", "Thresholds", "Asymptotes", "Covariances", "Means", "Intercepts",
     "Variances", "Residual SDs",
@@ -169,13 +169,15 @@ def _lines(result: Result) -> Iterator[Line]:
             i = result.data.layout.nodes.index(row.rhs)
             draws, prior = values["second_order_loading"][..., i], f"{_prior(row)} on the slope"
             yield Line(row.section, row.lhs, row.op, row.rhs, "standardised", prior, draws)
+        elif head == "level_sd":
+            yield from _levels(result, row, values)
         elif head in ("path_between", "cluster_sd", "cluster_correlation"):
             yield from _clusters(result, row, values)
         elif head in ("group_mean", "group_sd"):
             at = [block.name for block in result.data.blocks].index(row.lhs)
             yield Line(row.section, row.lhs, row.op, row.rhs, "", _prior(row), values[head][..., at])
         elif row.target.count(".") == 1 and row.target.partition(".")[2] not in result.model.families:
-            yield _observed(result, row, values)
+            yield from _observed(result, row, values)
         else:
             yield from _item(result, row, values)
 
@@ -229,7 +231,22 @@ def _clusters(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
     yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior + " (z-scored)" * unit, draws)
 
 
-def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Line:
+def _levels(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    """The sd of pooled levels, and the effect of every level, in raw units."""
+    layout, at = result.data.layout, 0
+    for k, one in enumerate(layout.pooled):
+        stop = at + len(one.labels)
+        if row.target == f"level_sd.{row.lhs}.{one.variable}" and layout.nodes[one.target] == row.lhs:
+            unit = layout.unit[one.target]
+            prior = _prior(row) + " (z-scored)" * bool(unit != 1)
+            yield Line(row.section, row.lhs, "|", row.rhs, "", prior, values["level_sd"][..., k] * unit)
+            for i, label in zip(range(at, stop), one.labels, strict=True):
+                draws, note = values["level_effect"][..., i], "Normal(0, sd), summing to 0"
+                yield Line("Levels", row.lhs, "~", f"{one.variable}[{label}]", "", note, draws)
+        at = stop
+
+
+def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
     """A parameter of the family of an explained observed variable, in its own units."""
     layout = result.data.layout
     role, _, name = row.target.partition(".")
@@ -237,26 +254,39 @@ def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
     parameter = next(p for p in result.data.parameters if p.name == role)
     family = layout.observed[node]
     assert family is not None
+    if role in layout.by_category:
+        shift = _at_zero(result, node, values)
+        for k, label in enumerate(layout.categories[node][1:]):
+            draws = values[f"threshold_{name}"][..., k] - shift
+            prior = f"{_prior(row)} on category probabilities"
+            yield Line(row.section, name, row.op, f"{row.rhs}{k + 1}", label, prior, draws)
+        return
     in_units = next(r.in_units for r in family.roles if r.name == role)
     draws = values[role][..., parameter.coords[0].index(name)] * (layout.unit[node] if in_units else 1.0)
     prior = _prior(row)
     if family.standardised and in_units:
         prior += " (z-scored)"
     if role == "intercept":
-        draws = draws + layout.centre[node]
-        clusters = result.model.spec.clusters
-        means = clusters.between if clusters is not None else ()
-        for i, path in enumerate(means):
-            if path.target == name:
-                source = layout.nodes.index(path.source)
-                ratio = layout.unit[node] / layout.unit[source]
-                draws = draws - values["path_between"][..., i] * ratio * layout.centre[source]
-        for i, c in enumerate(layout.coefficients):
-            # Where cluster means have paths of their own, those of deviations move no intercept.
-            if c.target == node and not (means and not _upper(layout, c)):
-                at = layout.columns[c.source - 1].centre if c.from_column else layout.centre[c.source]
-                draws = draws - values["coefficient"][..., i] * at
-    return Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+        draws = draws + layout.centre[node] + _at_zero(result, node, values)
+    yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+
+
+def _at_zero(result: Result, node: int, values: dict[str, np.ndarray]) -> Any:
+    """What the linear predictor of a node loses where all that explains it is zero instead of at its mean."""
+    layout, clusters = result.data.layout, result.model.spec.clusters
+    means = clusters.between if clusters is not None else ()
+    total: Any = 0.0
+    for i, path in enumerate(means):
+        if path.target == layout.nodes[node]:
+            source = layout.nodes.index(path.source)
+            ratio = layout.unit[node] / layout.unit[source]
+            total = total - values["path_between"][..., i] * ratio * layout.centre[source]
+    for i, c in enumerate(layout.coefficients):
+        # Where cluster means have paths of their own, those of deviations move no intercept.
+        if c.target == node and not (means and not _upper(layout, c)):
+            at = layout.columns[c.source - 1].centre if c.from_column else layout.centre[c.source]
+            total = total - values["coefficient"][..., i] * at
+    return total
 
 
 def _upper(layout: Layout, c: Coefficient) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from medpsy.errors import SpecError, nearest
 from medpsy.families.explained import OWN, Explained
-from medpsy.families.item_design import zero_sum_basis
+from medpsy.parameter import zero_sum_basis
 from medpsy.simulate.read_items import per_item, real, row_of
 from medpsy.spec.model_spec import Construct
 from medpsy.spec.toml_table import TomlTable

@@ -13,6 +13,7 @@ from medpsy.model import ComposedModel
 from medpsy.simulate.read_items import real
 from medpsy.simulate.truth import Term
 from medpsy.spec.model_spec import Path
+from medpsy.spec.pooled import Pooled
 from medpsy.spec.toml_table import TomlTable
 
 
@@ -24,7 +25,8 @@ def read_terms(
     Parameters
     ----------
     table : TomlTable
-        Coefficients by label, ``target~source`` or ``target~source[level]``.
+        Coefficients by label, ``target~source`` or ``target~source[level]``; of pooled levels the effect of
+        every level.
     model : ComposedModel
         Whose paths.
     levels : mapping
@@ -36,6 +38,7 @@ def read_terms(
         A name that is no coefficient, a reference level, one coefficient twice.
     """
     terms = [term for path in model.spec.paths for term in _expand(path, model, levels)]
+    terms += [term for one in model.spec.pooled for term in _of_levels(one, levels)]
     by_name = {term.name: term for term in terms}
     names = {term.name: [term.name] for term in terms}
     for path in model.spec.paths:
@@ -67,6 +70,14 @@ def _expand(path: Path, model: ComposedModel, levels: Mapping[str, tuple[str, ..
         )
         for parts in every
     ]  # fmt: skip
+
+
+def _of_levels(one: Pooled, levels: Mapping[str, tuple[str, ...]]) -> list[Term]:
+    """One term for every pooled level; none for a variable whose levels are numbers."""
+    return [
+        Term(f"{one.key}[{text}]", one.target, one.variable, k, 0.0)
+        for k, text in enumerate(levels.get(one.variable, ()))
+    ]
 
 
 def _resolve(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from medpsy.errors import SpecError, nearest
-from medpsy.observed.base import observed_families
+from medpsy.observed.base import has_categories, observed_families
 from medpsy.spec.clusters import check_clusters, decomposed
 from medpsy.spec.definitions import check_definitions, check_labels, labels, require_plain
 from medpsy.spec.graph import covariates, order
 from medpsy.spec.linear import check_linear
 from medpsy.spec.model_spec import Design, ModelSpec
+from medpsy.spec.pooled import check_pooled
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
 from medpsy.spec.second_order import check_second_order
@@ -33,6 +34,7 @@ def check(spec: ModelSpec) -> None:
     check_cross(spec)
     check_second_order(spec)
     check_clusters(spec)
+    check_pooled(spec)
     _check_observed(spec)
     order(spec)
     check_labels(spec)
@@ -83,6 +85,9 @@ def check_against(spec: ModelSpec, instrument: Instrument) -> None:
     constructs = [construct.name for construct in spec.constructs]
     linear = spec.linear is not None or spec.waves is not None
     asked = set(instrument.items) if linear else set()
+    # A single question may be an item: one of the questionnaire, outside every construct.
+    families = observed_families()
+    asked |= {o.name for o in spec.observed if has_categories(families[o.family])} & {*instrument.items}
     for name, subject in _variables(spec):
         if name not in variables and name not in asked:
             raise ElementError(
@@ -135,7 +140,7 @@ def _check_constructs(spec: ModelSpec) -> None:
 def _check_observed(spec: ModelSpec) -> None:
     seen = {construct.name for construct in spec.constructs}
     items = {item for construct in spec.constructs for item in construct.items}
-    targets = {path.target for path in spec.paths} | set(decomposed(spec))
+    targets = {one.target for one in (*spec.paths, *spec.pooled)} | set(decomposed(spec))
     if spec.design is not None:
         targets |= {*spec.design.mediators, *spec.design.outcomes}
     for observed in spec.observed:
@@ -241,6 +246,7 @@ def _variables(spec: ModelSpec) -> list[tuple[str, tuple[str, ...]]]:
         more = [*columns, *spec.waves.covariates, *([spec.waves.exposure] if spec.waves.exposure else [])]
         found.update({name: ("waves", "variables") for name in more})
     for name in covariates(spec):
-        key = next(path.key for path in spec.paths if name in path.variables)
-        found.setdefault(name, ("path", key))
+        places = [("path", path.key) for path in spec.paths if name in path.variables]
+        places += [("pooled", one.key) for one in spec.pooled if one.variable == name]
+        found.setdefault(name, places[0])
     return list(found.items())

@@ -11,7 +11,7 @@ from medpsy.spec.problem import ElementError
 
 def explained(spec: ModelSpec) -> tuple[str, ...]:
     """Return the variables that have a path into them, in order of first mention."""
-    return tuple(dict.fromkeys(path.target for path in spec.paths))
+    return tuple(dict.fromkeys(one.target for one in (*spec.paths, *spec.pooled)))
 
 
 def covariates(spec: ModelSpec) -> tuple[str, ...]:
@@ -19,6 +19,7 @@ def covariates(spec: ModelSpec) -> tuple[str, ...]:
     known = {c.name for c in spec.constructs} | {o.name for o in spec.observed} | set(explained(spec))
     known |= set(spec.latents)
     used = [name for path in spec.paths for name in path.variables]
+    used += [one.variable for one in spec.pooled]
     return tuple(dict.fromkeys(name for name in used if name not in known))
 
 

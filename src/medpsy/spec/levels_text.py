@@ -70,8 +70,9 @@ def read_text(text: str, **about: Any) -> tuple[ModelSpec, tuple[Path, ...]]:
         return spec, ()
     place = {key: about[key] for key in ("path", "first_line") if key in about}
     upper = parse_model(between, **place)
-    if upper.constructs or upper.covariances:
-        what = upper.constructs[0].name if upper.constructs else upper.covariances[0].left
+    if upper.constructs or upper.covariances or upper.pooled:
+        named = [c.name for c in upper.constructs] + [c.left for c in upper.covariances]
+        what = [*named, *(one.target for one in upper.pooled)][0]
         raise SpecError(
             f"between clusters there are paths only, not what is said of '{what}'",
             hint="Constructs are measured within clusters, and their cluster means follow; residual "

@@ -16,13 +16,14 @@ _TOKEN = re.compile(
     r"|(?P<end>[\n;])"
     r"|(?P<name>[^\W\d]\w*|`[^`\n]+`)"
     r"|(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<pooled>\(\s*1\s*\|\s*(?:[^\W\d]\w*|`[^`\n]+`)\s*\))"
     r"|(?P<operator>=~|~~|:=|\.\.|[~+\-*/^():,])"
 )
 
 _FOREIGN = {
     "==": "Constraints between parameters are not available.",
     "<~": "Formative constructs are not available; a construct is measured with =~.",
-    "|": "Thresholds are estimated automatically and need no statement.",
+    "|": "Thresholds are estimated automatically; levels with a common distribution are written (1|variable).",
     "<": "Constraints between parameters are not available.",
     ">": "Constraints between parameters are not available.",
     "=": "A construct is measured with =~, a quantity is defined with :=.",
@@ -38,7 +39,8 @@ def is_plain(name: str) -> bool:
 class Token:
     """A piece of model text. ``line`` and ``column`` count from 0 within that text.
 
-    ``kind`` is ``"name"``, ``"number"``, ``"operator"`` or ``"end"`` (of a statement, or of the text).
+    ``kind`` is ``"name"``, ``"number"``, ``"operator"``, ``"pooled"`` (the variable of ``(1|variable)``) or
+    ``"end"`` (of a statement, or of the text).
     """
 
     kind: str
@@ -92,7 +94,9 @@ def tokenize(source: Source) -> list[Token]:
         kind, piece = str(match.lastgroup), match.group()
         position = match.end()
         token = Token(kind, piece, line, match.start() - line_start)
-        if kind == "end":
+        if kind == "pooled":
+            tokens.append(Token(kind, piece.partition("|")[2].strip(" \t)`"), token.line, token.column))
+        elif kind == "end":
             goes_on = piece == "\n" and (depth > 0 or (bool(tokens) and _continues(tokens[-1])))
             if not goes_on:
                 tokens.append(token)

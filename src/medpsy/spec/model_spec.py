@@ -10,6 +10,7 @@ from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
 from medpsy.spec.item_properties import ItemProperties
 from medpsy.spec.method import Method
+from medpsy.spec.pooled import Pooled
 from medpsy.spec.same import Same
 from medpsy.spec.waves import Waves
 
@@ -95,7 +96,8 @@ class SecondOrder:
 class Observed:
     """An observed variable that is explained by others (a mediator or an outcome without items).
 
-    ``family`` is ``"gaussian"`` (a number) or ``"bernoulli"`` (coded 0 and 1).
+    ``family`` is ``"gaussian"`` (a number), ``"bernoulli"`` (coded 0 and 1), ``"ordinal"`` (categories in
+    order) or another of those in :mod:`medpsy.observed`.
 
     Examples
     --------
@@ -270,7 +272,8 @@ class ModelSpec(_Brief):
     ``priors`` maps a target (``"slope"``, ``"slope.meaning"``, ``"slope.meaning.ml3"``,
     ``"category_prob"``, ``"path"``, ``"path.a"``, ``"correlation"`` ...) to prior text such as
     ``"Normal(0, 0.5)"``, sorted by target; the target ``"preset"`` names a preset. ``name`` and
-    ``note`` do not count in comparisons.
+    ``note`` do not count in comparisons. ``pooled`` are levels of person variables whose effects come from a
+    common distribution.
     """
 
     constructs: tuple[Construct, ...] = ()
@@ -288,7 +291,8 @@ class ModelSpec(_Brief):
     linear: Linear | None = None
     waves: Waves | None = None
     method: Method | None = None
-    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves", "method")
+    pooled: tuple[Pooled, ...] = ()
+    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves", "method", "pooled")
 
     def same_as(self, construct: str) -> Same | None:
         """What the items of a construct share with those of an earlier occasion, if there is one."""
@@ -310,4 +314,5 @@ class ModelSpec(_Brief):
         design = self.design
         roles = () if design is None else (*design.exposures, *design.mediators, *design.outcomes)
         named = {name for path in self.paths for name in (path.target, *path.variables)}
+        named |= {one.target for one in self.pooled}
         return self.second_order.name in named.union(roles)

@@ -37,8 +37,9 @@ def to_syntax(spec: ModelSpec) -> str:
         terms = [_valued(p, p.target) for p in spec.paths if p.measured and p.source == latent]
         lines.append(f"{_quote(latent)} =~ {' + '.join(terms)}")
     structural = [path for path in spec.paths if not path.measured]
-    for target in dict.fromkeys(path.target for path in structural):
+    for target in dict.fromkeys(one.target for one in (*structural, *spec.pooled)):
         terms = [_valued(path, *path.variables) for path in structural if path.target == target]
+        terms += [f"(1|{_quote(one.variable)})" for one in spec.pooled if one.target == target]
         lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
     lines += [f"{_quote(c.left)} ~~ {_valued(c, c.right)}" for c in spec.covariances]
     if spec.linear is not None:

@@ -10,6 +10,7 @@ The language is a subset of lavaan's (Rosseel, 2012, 10.18637/jss.v048.i02) plus
     mission =~ pm1..pm6 + cross*ml3           # an item of another construct that loads on this one as well
     wellbeing =~ calm + meaning + mission     # a second-order construct: its indicators are constructs
     mission ~ year + meaning:year             # a product: how the effect of meaning changes with year
+    mission ~ (1|centre)                      # effects of levels that come from a common distribution
     indirect := a*b                           # defined quantity
 """
 
@@ -26,6 +27,7 @@ from medpsy.spec.lexer import STATEMENT_OPERATORS, Source, Token, Tokens
 from medpsy.spec.linear_syntax import is_linear, read_linear
 from medpsy.spec.model_spec import Construct, Covariance, Definition, ModelSpec, Observed, Path
 from medpsy.spec.nesting import split_second_order, split_specific
+from medpsy.spec.pooled import Pooled
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
 from medpsy.survey.items import expand_items
@@ -68,8 +70,7 @@ def parse_model(
     path, first_line : str and int, optional
         File the text comes from and its one-based line there, for errors.
     std_lv : bool, optional
-        Makes a text of Gaussian constructs a linear model (:mod:`medpsy.spec.linear_syntax`), scaled by
-        variances of 1 or (False) by first loadings of 1.
+        Makes a text of numbers a linear model, scaled by variances or (False) first loadings of 1.
 
     Returns
     -------
@@ -83,7 +84,8 @@ def parse_model(
     """
     source, given = Source(text.replace("\r\n", "\n"), path, first_line), dict(families or {})
     if std_lv is not None or is_linear(source, family, given):
-        return _linear(source, family, given, std_lv, name)
+        spec = _linear(source, family, given, std_lv, name)
+        return _with_flag(_with_flag(spec, "positive", positive), "testlets", testlets)
     reader = _Reader(source)
     reader.read()
     try:
@@ -127,6 +129,12 @@ def _with_flag(spec: ModelSpec, flag: str, names: Iterable[str]) -> ModelSpec:
     wanted = (names,) if isinstance(names, str) else tuple(names)
     known = [construct.name for construct in spec.constructs]
     for name in wanted:
+        if spec.linear is not None and name in spec.latents:
+            raise ElementError(
+                f"{flag} names '{name}', whose items are numbers",
+                subject=(flag, name),
+                hint="Only constructs of items with categories take it; leave it out.",
+            )
         if name not in known:
             raise ElementError(
                 f"{flag} names '{name}', which is no construct",
@@ -148,6 +156,7 @@ class _Reader:
         self.tokens = Tokens(source)
         self.constructs: list[tuple[str, tuple[str, ...]]] = []
         self.paths: list[Path] = []
+        self.pooled: list[Pooled] = []
         self.covariances: list[Covariance] = []
         self.orthogonal: list[tuple[str, str]] = []
         self.cross: dict[str, list[str]] = {}
@@ -160,7 +169,7 @@ class _Reader:
                 self.tokens.next()
             else:
                 self._statement()
-        if not self.constructs and not self.paths:
+        if not self.constructs and not self.paths and not self.pooled:
             raise SpecError(
                 "the model says nothing about any variable",
                 hint="Write at least one statement such as 'meaning =~ ml1..ml10'.",
@@ -197,7 +206,8 @@ class _Reader:
         )
         latent = {construct.name for construct in constructs}
         latent |= {second_order.name} if second_order is not None else set()
-        targets = dict.fromkeys(path.target for path in self.paths if path.target not in latent)
+        explained = [one.target for one in (*self.paths, *self.pooled)]
+        targets = dict.fromkeys(target for target in explained if target not in latent)
         observed = tuple(Observed(target, families.pop(target, "gaussian")) for target in targets)
         spec = ModelSpec(
             constructs=constructs,
@@ -206,6 +216,7 @@ class _Reader:
             covariances=tuple(self.covariances),
             definitions=tuple(self.definitions),
             second_order=second_order,
+            pooled=tuple(self.pooled),
             name=name,
         )
         for stray in families:
@@ -289,6 +300,11 @@ class _Reader:
 
     def _explained(self, target: Token) -> None:
         for label, source, *by in self._terms():
+            if source.kind == "pooled":
+                self.pooled.append(Pooled(target.text, source.text))
+                self.places[("pooled", self.pooled[-1].key)] = source
+                self.places.setdefault(("observed", target.text), target)
+                continue
             factors = tuple(token.text for token in by)
             path = Path(target.text, source.text, label.text if label else None, factors)
             self.places[("path", path.key)] = source
@@ -301,6 +317,10 @@ class _Reader:
         if (self.tokens.peek.kind, self.tokens.peek.text) == ("number", "0"):
             return self._orthogonal(left)
         for label, right, *by in self._terms():
+            if right.kind == "pooled":
+                raise self.source.error(
+                    "levels explain a variable; they have no covariance", right, "Write ~."
+                )
             if by:
                 raise self.source.error("a covariance is between two constructs, not products", by[0])
             key = f"{left.text}~~{right.text}"
@@ -327,7 +347,8 @@ class _Reader:
         while True:
             if more:
                 self.tokens.require_operand(more)
-            label, term = None, self._variable()
+            pooled = self.tokens.peek.kind == "pooled"
+            label, term = None, self.tokens.next() if pooled else self._variable()
             if star := self.tokens.accept("*"):
                 self.tokens.require_operand(star)
                 label, term = term, self._variable()
@@ -351,6 +372,9 @@ class _Reader:
                 )
             hint = "Intercepts are estimated automatically: remove it." if token.text in ("0", "1") else ""
             raise self.source.error(f"'{token.text}' cannot stand for a variable", token, hint)
+        if token.kind == "pooled":
+            hint = f"Levels have no label and no product: write (1|{token.text}) as a term of its own."
+            raise self.source.error(f"unexpected '(1|{token.text})'", token, hint)
         if token.kind != "name":
             raise self.tokens.unexpected(token)
         return token

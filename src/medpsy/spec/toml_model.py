@@ -11,8 +11,10 @@ from medpsy.spec.groups import COMPARABLE, Groups
 from medpsy.spec.item_properties import read_properties
 from medpsy.spec.levels_text import joined, read_text
 from medpsy.spec.model_spec import Construct, Design, ModelSpec, Observed, SecondOrder, Specific
+from medpsy.spec.pooled import Pooled, taken_out
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
+from medpsy.spec.regression import with_regression
 from medpsy.spec.same import EQUAL, with_same
 from medpsy.spec.toml_table import TomlTable
 from medpsy.spec.waves import Waves, read_series
@@ -67,7 +69,9 @@ def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
             path=top.source.path,
         )
     if "mediation" in top.values:
-        spec = replace(spec, design=_design(top.table("mediation")))
+        spec = _with_design(spec, top.table("mediation"))
+    if "regression" in top.values:
+        spec = _with_regression(spec, top.table("regression"))
     spec = replace(spec, observed=spec.observed + _observed_roles(spec, top.table("observed")))
     if "item_properties" in top.values:
         spec = _with_properties(spec, top.table("item_properties"))
@@ -203,6 +207,25 @@ def _design(table: TomlTable) -> Design:
         stages=_stage_sizes(table),
         moderation=_moderation(table.table("moderation")),
     )
+
+
+def _with_design(spec: ModelSpec, table: TomlTable) -> ModelSpec:
+    """The design; covariates such as ``"(1|centre)"`` become pooled levels of what it explains."""
+    design = _design(table)
+    plain, levels = taken_out(design.covariates)
+    targets = dict.fromkeys((*design.mediators, *design.outcomes))
+    pooled = tuple(Pooled(name, variable) for name in targets for variable in levels)
+    return replace(spec, design=replace(design, covariates=plain), pooled=spec.pooled + pooled)
+
+
+def _with_regression(spec: ModelSpec, table: TomlTable) -> ModelSpec:
+    """``[regression]``: what explains every construct, such as ``anxiety = "age + sex + (1|centre)"``."""
+    for name in table.values:
+        try:
+            spec = with_regression(spec, {name: table.required(name)})
+        except SpecError as error:
+            raise table.fail(error.message, error.hint, name) from None
+    return spec
 
 
 def _one_or_more(table: TomlTable, role: str) -> tuple[str, ...]:
