@@ -50,8 +50,8 @@ def common_method(
 ) -> CommonMethod:
     """Ask what a method that all items share would do to correlations, paths and indirect effects.
 
-    Three models: the constructs as hypothesised, the same with an uncorrelated method factor on all items,
-    and one factor instead of the constructs; linear ones of the answers as numbers, or ordinal ones.
+    Three models, linear or ordinal: the constructs as hypothesised, the same with an uncorrelated method
+    factor on all items, and one factor instead of the constructs.
 
     Parameters
     ----------
@@ -75,17 +75,14 @@ def common_method(
 
     Raises
     ------
-    SpecError
-        A model that is not linear, other loadings.
-    DataError
-        No survey, an item that everybody answered alike.
+    SpecError, DataError
+        A model that is not linear, other loadings; an item that everybody answered alike.
 
     Examples
     --------
     >>> import medpsy as mp
     >>> survey = mp.load_example("holzinger_swineford")
-    >>> text = "visual =~ x1..x3; speed =~ x7..x9"
-    >>> found = mp.common_method(survey, text, seed=1, draws=300)  # doctest: +SKIP
+    >>> found = mp.common_method(survey, "f =~ x1..x3; g =~ x7..x9", seed=1)  # doctest: +SKIP
     >>> found["estimates"][["quantity", "mean", "with_mean"]]  # doctest: +SKIP
     """
     if not isinstance(survey, Survey):
@@ -94,8 +91,8 @@ def common_method(
             hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
         )
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
-    options = sampling_options(sampling)
     fitted = ordinal_method_fits if ordinal else method_fits
+    options = sampling_options(sampling)
     held = fitted(without_groups(base.spec), survey, loadings=loadings, sampling=options)
     fits = {name: Fit(result) for name, result in held.results.items()}
     found = method_tables(held, interval=interval)

@@ -66,11 +66,7 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     data = result.data
     if not data.blocks:
         raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
-    if data.method is not None:
-        raise SpecError(
-            "scores and simulated answers are not for a model with a method factor",
-            hint="Ask the fit of the constructs alone.",
-        )
+    _refuse_method(data)
     if data.groups is not None:
         # On the scale that the groups share, each with its own prior.
         parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
@@ -103,6 +99,15 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         },
         {PERSON: data.person.astype(str), FACTOR: names},
     )
+
+
+def _refuse_method(data: ModelData) -> None:
+    """A method factor is not among the scores that are drawn."""
+    if data.method is not None:
+        raise SpecError(
+            "scores and simulated answers are not for a model with a method factor",
+            hint="Ask the fit of the constructs alone.",
+        )
 
 
 def _sampled(result: Result, draws: int) -> np.ndarray:
