@@ -143,9 +143,7 @@ def choose(
     raise SpecError("no engine takes this model", hint="; ".join(f"{n}: {r}" for n, r in verdicts))
 
 
-def _around_method(
-    data: ModelData, name: str, pymc: bool
-) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
+def _around_method(data: ModelData, name: str, pymc: bool) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
     """The grid of the constructs, inside a sum over a method factor."""
     from medpsy.engines.method import WithMethod
 

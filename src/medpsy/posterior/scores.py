@@ -58,15 +58,13 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
 
     Raises
     ------
-    FitError
-        The model has no constructs.
+    FitError, SpecError
+        The model has no constructs, or a method factor beside them.
     """
     import xarray as xr
 
     data = result.data
-    if not data.blocks:
-        raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
-    _refuse_method(data)
+    _check(data)
     if data.groups is not None:
         # On the scale that the groups share, each with its own prior.
         parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
@@ -101,8 +99,10 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     )
 
 
-def _refuse_method(data: ModelData) -> None:
-    """A method factor is not among the scores that are drawn."""
+def _check(data: ModelData) -> None:
+    """Refuse models without scores, and with a method factor, which is not among those that are drawn."""
+    if not data.blocks:
+        raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
     if data.method is not None:
         raise SpecError(
             "scores and simulated answers are not for a model with a method factor",
