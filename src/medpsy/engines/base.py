@@ -104,7 +104,7 @@ def choose(
         The named engine does not exist or declines.
     """
     if data.method is not None:
-        return _with_method(replace(data, method=None), name)
+        return _around_method(data, name, pymc)
     if data.groups is not None:
         from medpsy.engines.grouped import Grouped
 
@@ -143,12 +143,13 @@ def choose(
     raise SpecError("no engine takes this model", hint="; ".join(f"{n}: {r}" for n, r in verdicts))
 
 
-def _with_method(data: ModelData, name: str) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
-    """The grid inside a sum over a method factor, for the data without it."""
+def _around_method(data: ModelData, name: str, pymc: bool) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
+    """The grid of the constructs, inside a sum over a method factor."""
     from medpsy.engines.method import WithMethod
 
-    grid = engines()["quadrature"]
-    inner, verdicts = choose(data, grid.name if name == "auto" and judged(grid, data).accepted else name)
+    plain, grid = replace(data, method=None), engines()["quadrature"]
+    asked = grid.name if name == "auto" and judged(grid, plain).accepted else name
+    inner, verdicts = choose(plain, asked, pymc)
     if inner.name != grid.name:
         raise SpecError(
             "a method factor beside ordinal items is for one to three constructs on a grid",
