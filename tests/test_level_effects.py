@@ -15,7 +15,6 @@ from medpsy.bind import ModelData, bind
 from medpsy.engines.base import choose, without_integrated
 from medpsy.errors import DataError, SpecError
 from medpsy.inference.density import Density, start_point
-from medpsy.inference.transforms import Unconstrained
 from medpsy.ops import Numpy
 from medpsy.posterior.level_effects import level_contrasts, level_effects
 from medpsy.spec.write_toml import to_toml

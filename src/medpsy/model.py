@@ -143,7 +143,7 @@ def _measured(construct: Construct, spec: ModelSpec) -> ResponseFamily:
         suited = [c.name for c in spec.constructs if has_locations(family(c.family))]
         pooled = not suited or construct.name in suited
     if pooled or construct.properties is not None:
-        others = {"specific factors": construct.specific, "cross-loadings": pairs, "groups": spec.groups}
+        others = {"specific factors": construct.specific, "cross-loadings": pairs}
         what = "a hierarchical prior over its items" if construct.properties is None else "item properties"
         for name, present in others.items():
             if present:
@@ -230,7 +230,11 @@ def _structure_name(spec: ModelSpec, nodes: tuple[str, ...]) -> str:
         {p.term for p in spec.paths if p.target == node and p.source not in nodes} for node in nodes
     ]
     # Groups have spreads of their own, in which paths from correlations would not be comparable.
-    own_prior = spec.groups is not None or bool(spec.pooled) or any(target.startswith("path") for target, _ in spec.priors)
+    own_prior = (
+        spec.groups is not None
+        or bool(spec.pooled)
+        or any(target.startswith("path") for target, _ in spec.priors)
+    )
     same = all(c == covariates[0] for c in covariates)
     return "correlated" if saturated and same and not own_prior and not spec.covariances else "path"
 

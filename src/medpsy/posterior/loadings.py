@@ -1,4 +1,4 @@
-"""Standardised loadings of every item: on its construct, on others, on specific factors, on the second order."""
+"""Standardised loadings of every item: on its construct, other ones, specific factors, the second order."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def loadings(result: Result, *, interval: float = 0.95, relevant: float = 0.3) -
         all factors explain; no probabilities). With a second-order construct also ``"second order"`` (the
         construct, named as item, on the higher one), ``"indirect"`` (the item on the higher construct,
         through its own) and ``"beyond"`` (the item on what its construct has beyond the higher one): the
-        transformation of Schmid & Leiman (1957, doi:10.1007/BF02289209). ``attrs["left_out"]`` names constructs
-        whose items have no loading of this kind.
+        transformation of Schmid & Leiman (1957, doi:10.1007/BF02289209). ``attrs["left_out"]`` names
+        constructs whose items have no loading of this kind.
 
     Raises
     ------
@@ -97,7 +97,9 @@ def loadings(result: Result, *, interval: float = 0.95, relevant: float = 0.3) -
 def several_factors(result: Result) -> bool:
     """Whether some item of the model measures more than its construct."""
     families = result.model.families.values()
-    return result.model.spec.second_order is not None or any(isinstance(f, Crossed | Nested) for f in families)
+    return result.model.spec.second_order is not None or any(
+        isinstance(f, Crossed | Nested) for f in families
+    )
 
 
 def _summary(draws: np.ndarray, kind: str, interval: float, relevant: float) -> tuple[Any, ...]:

@@ -31,7 +31,9 @@ def with_regression(spec: ModelSpec, regression: str | Mapping[str, str]) -> Mod
     paths, pooled = list(spec.paths), list(spec.pooled)
     for name, text in regression.items():
         if name not in known:
-            raise SpecError(f"the regression explains '{name}', which is no construct", hint=nearest(name, known))
+            raise SpecError(
+                f"the regression explains '{name}', which is no construct", hint=nearest(name, known)
+            )
         if not isinstance(text, str) or not text.strip():
             raise SpecError(
                 f"the regression of '{name}' says nothing", hint="Write '... = \"age + sex + (1|centre)\"'."

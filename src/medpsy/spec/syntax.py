@@ -312,7 +312,9 @@ class _Reader:
             return self._orthogonal(left)
         for label, right, *by in self._terms():
             if right.kind == "pooled":
-                raise self.source.error("levels explain a variable; they have no covariance", right, "Write ~.")
+                raise self.source.error(
+                    "levels explain a variable; they have no covariance", right, "Write ~."
+                )
             if by:
                 raise self.source.error("a covariance is between two constructs, not products", by[0])
             key = f"{left.text}~~{right.text}"
