@@ -162,7 +162,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
     latent = {c.name for c in spec.constructs}
     declared = {o.name: o for o in spec.observed}
     means = decomposed(spec)
-    explained = {one.target for one in (*spec.paths, *spec.pooled)} | set(means)
+    explained = {*spec.targets, *means}
     targets = [name for name in order if name not in latent and name in explained]
     known = {*latent, *spec.latents}
     for name in declared:
@@ -201,8 +201,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
 def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:
     """Constructs and explained variables: exogenous constructs first, then topological order."""
     means = decomposed(spec)
-    targets = {one.target for one in (*spec.paths, *spec.pooled)}
-    explained = [name for name in order if name in means or name in targets]
+    explained = [name for name in order if name in means or name in spec.targets]
     latent = [c.name for c in spec.constructs]
     structural = {p.target for p in spec.paths if p.source in latent or p.source in explained}
     first = [name for name in latent if name not in structural]

@@ -92,9 +92,9 @@ def level_contrasts(result: Result, *, interval: float = 0.95, rope: float = 0.1
     -------
     DataFrame
         target, variable, level, against, n, n_against, difference (posterior mean of level minus against),
-        sd, lower, upper, p_direction, p_negligible, pooled. Units as in :func:`level_effects`. Pooled differences
-        are drawn to zero together, which is what guards against reading noise among many pairs as difference
-        (Gelman, Hill & Yajima, 2012, doi:10.1080/19345747.2011.618213).
+        sd, lower, upper, p_direction, p_negligible, pooled. Units as in :func:`level_effects`. Pooled
+        differences are drawn to zero together, which is what guards against reading noise among many pairs
+        as difference (Gelman, Hill & Yajima, 2012, doi:10.1080/19345747.2011.618213).
 
     Raises
     ------

@@ -18,9 +18,9 @@ ORDER = 13
 MOST = 8
 WORDS = (
     "The levels come from a common distribution: each is drawn towards the mean of all, the more the fewer "
-    "persons it has. Comparing all pairs therefore needs no further correction for their number (Gelman, Hill "
-    "& Yajima, 2012). Effects are distances from the mean of the levels, of a construct in its sd given what "
-    "explains it, of an observed variable in its own units."
+    "persons it has. Comparing all pairs therefore needs no further correction for their number (Gelman, "
+    "Hill & Yajima, 2012). Effects are distances from the mean of the levels, of a construct in its sd given "
+    "what explains it, of an observed variable in its own units."
 )
 
 
