@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from medpsy.cli.main import main
+from medpsy.cli.narration import narrated
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 HEAVY = ("pymc", "pytensor", "nutpie", "arviz", "pandas", "scipy", "matplotlib", "xarray", "numba")
@@ -295,3 +297,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"medpsy {__version__}\n"
+
+
+def test_fits_between_the_posterior_and_the_report_are_announced(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("medpsy")
+    with narrated():
+        logger.info("Invariance over %s: fitting level '%s'", "sex", "loadings")
+    logger.info("nobody listens")
+    with narrated(quiet=True):
+        logger.info("nor here")
+    assert capsys.readouterr().out == "  Invariance over sex: fitting level 'loadings'\n"

@@ -19,6 +19,7 @@ from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.engines.quadrature_kernel import fill_weight
 from medpsy.errors import FitError, SpecError
 from medpsy.ops import Numpy
+from medpsy.spec.model_file import ENGINES
 from numeric_cases import (
     bound,
     brute_force,
@@ -250,7 +251,7 @@ def test_a_binary_outcome_is_integrated_right() -> None:
     data = bound(measured("x") + "\npassed ~ x + age", survey(), families={"passed": "bernoulli"})
     engine, verdicts = choose(data)
     assert engine is CONDITIONAL
-    assert [name for name, _ in verdicts] == list(engines())[:6]
+    assert [name for name, _ in verdicts] == list(engines())[:7]
     p = values_at(data, 8)
     nodes = np.linspace(-8, 8, 401)
     log_weight = stats.norm.logpdf(nodes) + np.log(nodes[1] - nodes[0])
@@ -264,12 +265,15 @@ def test_a_binary_outcome_is_integrated_right() -> None:
 
 def test_engines_are_asked_in_order_and_say_why() -> None:
     assert list(engines()) == [
-        "two_level", "gaussian", "equations", "products", "quadrature", "conditional", "bifactor", "crossed"
+        "two_level", "gaussian", "equations", "layered", "products", "quadrature", "conditional", "bifactor",
+        "crossed",
     ]  # fmt: skip
-    four = bound(measured("x", "m", "y", "v"), survey())
-    engine, verdicts = choose(four)
+    many = bound(measured("x", "m", "y", "v"), survey())
+    assert choose(many)[0].name == "layered"
+    engine, verdicts = choose(many, pymc=True)
     assert engine is CONDITIONAL
-    assert dict(verdicts)["quadrature"] == "4 constructs; the grid takes one to 3"
+    assert dict(verdicts)["quadrature"] == "4 constructs; the grid takes 1 to 3"
+    assert dict(verdicts)["layered"] == "compiled route only"
     engine, verdicts = choose(bound(measured("x"), survey()))
     assert engine is QUADRATURE
     assert dict(verdicts)["gaussian"] == "'x' has ordinal or binary items"
@@ -307,3 +311,7 @@ def test_a_binary_outcome_keeps_the_other_engines_away() -> None:
     assert GAUSSIAN.accepts(data).reason == "'passed' is binary"
     complete = replace(answers, variables=answers.variables | {"dose": np.arange(15.0)})
     assert CONDITIONAL.accepts(bound(measured("x") + "\ndose ~ x\ngrade ~ dose", complete)).accepted
+
+
+def test_every_engine_can_be_asked_for_by_name() -> None:
+    assert set(ENGINES) == {"auto", *engines()}

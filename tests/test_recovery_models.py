@@ -88,7 +88,7 @@ class Collected:
                 continue
             node = layout.nodes.index(equation.node)
             own = layout.own(node, self.posterior)
-            for role in ("df", "overdispersion"):
+            for role in ("df", "overdispersion", "category_prob"):
                 if role in own:
                     self.add(own[role], [equation.own[role]])
 

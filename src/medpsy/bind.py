@@ -9,17 +9,20 @@ import numpy as np
 
 from medpsy.errors import DataError, SpecError
 from medpsy.families.base import Block, a_number, unsuited
-from medpsy.families.shared import shared
+from medpsy.families.method import Moved, moved_by
 from medpsy.groups.build import regroup
 from medpsy.groups.clusters import recluster
 from medpsy.groups.grouping import Grouping
+from medpsy.groups.occasions import occasions
 from medpsy.groups.pooled import with_pooled
 from medpsy.latent.base import Coefficient, Column, Layout
 from medpsy.latent.cells import Cells, split
 from medpsy.latent.products import product_columns
 from medpsy.model import ComposedModel
+from medpsy.observed.base import has_categories
 from medpsy.parameter import Parameter
 from medpsy.spec.model_spec import Construct
+from medpsy.survey.ordered import ordered
 from medpsy.survey.survey import Survey
 
 
@@ -57,6 +60,7 @@ class ModelData:
     parameters: tuple[Parameter, ...]
     groups: Grouping | None = None
     cells: Cells | None = None
+    method: Moved | None = None
 
     @property
     def undivided(self) -> bool:
@@ -94,9 +98,12 @@ def bind(model: ComposedModel, survey: Survey) -> ModelData:
     _refuse_copies(layout, values, observed)
     parameters = list(model.structure.parameters(layout, model.table))
     for block in blocks:
-        own = model.families[block.name].parameters(block, model.table)
-        parameters += shared(own, block, blocks, model.spec)
+        parameters += model.families[block.name].parameters(block, model.table)
     data = ModelData(model, survey.person, blocks, layout, values, observed, tuple(parameters))
+    data = occasions(data)
+    if model.spec.method is not None:
+        moved, slopes = moved_by(model.spec.method, blocks, model.families, model.table)
+        data = replace(data, method=moved, parameters=(*data.parameters, slopes))
     if model.spec.pooled:
         data = with_pooled(data, survey)
     if model.spec.clusters is not None:
@@ -215,7 +222,9 @@ def _number(name: str, survey: Survey) -> np.ndarray:
         if len(variable.levels) > 2:
             raise SpecError(
                 f"'{name}' is a category with {len(variable.levels)} levels, which is no number",
-                hint="Only numbers and two-level categories can be mediator or outcome.",
+                hint=f'If the levels are in order, say families={{"{name}": "ordinal"}} (or '
+                f'mp.Observed("{name}", "ordinal")); a mediator or outcome without order is not available: '
+                "recode it to two levels.",
             )
     return values
 
@@ -265,7 +274,7 @@ def _layout(
 ) -> tuple[Layout, np.ndarray, np.ndarray]:
     """Complete the layout with columns, products and coefficients, and z-score explained variables."""
     sketch = model.sketch
-    observed, centre, unit = _explained(model, survey)
+    observed, centre, unit, categories = _explained(model, survey)
     given = {
         name: (observed[:, i], float(centre[i]), float(unit[i]))
         for i, name in enumerate(sketch.nodes)
@@ -281,6 +290,7 @@ def _layout(
         coefficients=_coefficients(model, columns),
         unit=unit,
         centre=centre,
+        categories=categories,
         covariance=np.atleast_2d(np.cov(values, rowvar=False, ddof=0)),
     )
     scaled = getattr(model.structure, "scaled", None)
@@ -326,17 +336,24 @@ def _check_products(columns: tuple[Column, ...], values: np.ndarray, survey: Sur
             )
 
 
-def _explained(model: ComposedModel, survey: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values (person, node), means and sds of the explained observed variables."""
+def _explained(
+    model: ComposedModel, survey: Survey
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[tuple[str, ...], ...]]:
+    """Values (person, node), means, sds and categories of the explained observed variables."""
     sketch = model.sketch
     place = {name: i for i, name in enumerate(sketch.nodes)}
     observed = np.full((survey.n_person, len(sketch.nodes)), np.nan)
     centre, unit = np.zeros(len(sketch.nodes)), np.ones(len(sketch.nodes))
+    categories: list[tuple[str, ...]] = [()] * len(sketch.nodes)
     for name, family in zip(sketch.nodes, sketch.observed, strict=True):
         if family is None:
             continue
+        at = place[name]
         asked = model.spec.linear is not None and name in survey.instrument.items
-        raw = _answers(name, survey) if asked else _number(name, survey)
+        if has_categories(family):
+            raw, categories[at], centre[at] = ordered(survey, name)
+        else:
+            raw = _answers(name, survey) if asked else _number(name, survey)
         if np.isnan(raw).all():
             raise DataError(
                 f"explained variable '{name}' has no value at all", hint="Leave it out, or check its column."
@@ -347,8 +364,8 @@ def _explained(model: ComposedModel, survey: Survey) -> tuple[np.ndarray, np.nda
                 f"explained variable '{name}' has the same value for everybody",
                 hint="There is nothing to explain: leave it out of the model.",
             )
-        at = place[name]
         if family.standardised:
             centre[at], unit[at] = np.nanmean(raw), np.nanstd(raw)
-        observed[:, at] = (raw - centre[at]) / unit[at]
-    return observed, centre, unit
+            raw = (raw - centre[at]) / unit[at]
+        observed[:, at] = raw
+    return observed, centre, unit, tuple(categories)

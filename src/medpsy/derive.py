@@ -33,6 +33,8 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
     for block in data.blocks:
         kept = data.model.families[block.name].kept(block, local(data, block, values), Numpy)
         out |= {f"{name}_{block.name}": more for name, more in kept.items()}
+    for name, cut in data.layout.thresholds(values, Numpy).items():
+        out[f"threshold_{name}"] = ((f"step_{name}",), cut)
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = values[parameter.name]
@@ -72,7 +74,7 @@ def standardised(
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     if internal is None:
         return out
-    scale = np.empty_like(internal)
+    scale = np.empty((*sd.shape[:-1], internal.shape[-1]))
     # As a source, a binary variable or a count has the sd of its values; its sd above is that of its link.
     values_sd = sd.copy()
     for i, one in enumerate(data.layout.observed):

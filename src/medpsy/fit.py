@@ -71,7 +71,7 @@ def fit(
     cores : int, optional
         Chains that run at the same time; all processors by default.
     engine : str
-        ``"auto"``, ``"gaussian"``, ``"equations"``, ``"quadrature"`` or ``"conditional"``.
+        ``"auto"``, ``"gaussian"``, ``"equations"``, ``"quadrature"``, ``"outcomes"`` or ``"conditional"``.
     route : str
         ``"auto"``, ``"compiled"`` or ``"pymc"``.
     sampler : str, optional
@@ -90,7 +90,7 @@ def fit(
     """
     survey = complete(model, survey)
     data = bind(model, survey)
-    chosen, verdicts = choose(data, engine)
+    chosen, verdicts = choose(data, engine, route == "pymc" or sampler is not None)
     taken, why = _route(chosen, data, route, sampler)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     cores = cores or os.cpu_count() or 1
@@ -174,6 +174,9 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
     for block in data.blocks:
         if block.n_categories:
             labels[f"step_{block.name}"] = [str(k) for k in range(1, block.n_categories)]
+    for name, steps in zip(data.layout.nodes, data.layout.categories, strict=False):
+        if steps:
+            labels[f"step_{name}"] = [str(k) for k in range(1, len(steps))]
     labels["regression"] = [c.name for c in data.layout.coefficients]
     labels |= level_coords(data)
     variables = {p.name: ((*lead, *p.dims), posterior.values[p.name]) for p in data.parameters}

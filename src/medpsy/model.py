@@ -11,8 +11,9 @@ from medpsy.errors import SpecError
 from medpsy.families.base import ResponseFamily, family
 from medpsy.families.crossed import Crossed
 from medpsy.families.explained import Explained, has_locations
+from medpsy.families.method import method_rows
 from medpsy.families.nested import Nested
-from medpsy.families.shared import shared_rows
+from medpsy.groups.occasions import occasion_rows, settled
 from medpsy.groups.rows import group_rows
 from medpsy.latent.base import LatentStructure, Layout, structure
 from medpsy.latent.clustered import ClusteredStructure
@@ -84,7 +85,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
         An item in two constructs, an undefined name, a cycle, an unknown family or design, a prior on a
         parameter that does not exist, an expression over unknown labels.
     """
-    spec = from_waves(spec)
+    spec = settled(from_waves(spec))
     spec = completed(spec) if spec.linear is not None else written_out(spec)
     check(spec)
     spec = with_loadings(spec)
@@ -106,7 +107,10 @@ def compose(spec: ModelSpec) -> ComposedModel:
         chosen = ClusteredStructure(chosen, spec.clusters)
     rows += chosen.rows(spec.paths, sketch)
     for construct in spec.constructs:
-        rows += shared_rows(parts[construct.name].rows(construct), construct.name, spec)
+        own = parts[construct.name]
+        rows += occasion_rows(own.rows(construct), construct, own, spec)
+    if spec.method is not None:
+        rows += method_rows(spec.method, spec.constructs)
     if spec.groups is not None:
         rows += group_rows(spec.groups, spec.constructs, parts)
     for definition in spec.definitions:

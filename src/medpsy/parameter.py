@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -65,6 +65,18 @@ class Scale:
     error: tuple[float, ...]
 
 
+class Made(Protocol):
+    """Computes parameters from others, and gradients back; leading axes are kept forwards."""
+
+    def forward(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
+        """The parameters that it makes, by name."""
+        ...
+
+    def reverse(self, p: dict[str, np.ndarray], d: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Gradient over those that it makes them from, given that over those that it makes."""
+        ...
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A named block of free quantities.
@@ -87,6 +99,8 @@ class Parameter:
         Of entries that are deviations in units of another parameter.
     copy_of : str
         Another parameter that this one is equal to, entry by entry: it is then not free itself.
+    made : Made, optional
+        What computes it from other parameters: it is then not free itself.
     """
 
     name: str
@@ -96,6 +110,12 @@ class Parameter:
     lengths: tuple[int, ...] | None = None
     scale: Scale | None = None
     copy_of: str = ""
+    made: Made | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether it is sampled, not taken from other parameters."""
+        return not self.copy_of and self.made is None
 
     @property
     def shape(self) -> tuple[int, ...]:

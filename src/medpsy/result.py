@@ -17,6 +17,7 @@ from medpsy.errors import DataError, writing_cure
 from medpsy.model import ComposedModel, compose
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
+from medpsy.spec.method import Method
 from medpsy.spec.model_spec import (
     Construct,
     Covariance,
@@ -30,6 +31,7 @@ from medpsy.spec.model_spec import (
     Specific,
 )
 from medpsy.spec.model_spec import Path as SpecPath
+from medpsy.spec.same import Same
 from medpsy.survey.instrument import Instrument, Module, Variable
 from medpsy.survey.survey import Event, Survey
 
@@ -186,14 +188,15 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
     linear = _linear(held["linear"]) if held.get("linear") else None
     return ModelSpec(
         **parts, priors=_tuples(held["priors"]), design=design, groups=groups, second_order=higher,
-        clusters=clusters, linear=linear,
+        clusters=clusters, linear=linear, method=Method(**_fields(held["method"])) if held.get("method") else None,
         name=held["name"], note=held["note"],
     )  # fmt: skip
 
 
 def _linear(held: dict[str, Any]) -> Linear:
     intercepts = tuple(Intercept(**_fields(one)) for one in held.pop("intercepts"))
-    return Linear(**_fields(held), intercepts=intercepts)
+    same = tuple(Same(**_fields(one)) for one in held.pop("same", ()))
+    return Linear(**_fields(held), intercepts=intercepts, same=same)
 
 
 def _clusters(held: dict[str, Any]) -> Clusters:

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from medpsy.result import Result
 
-_ENGINES = {
-    "quadrature": "Bock, R. D., & Aitkin, M. (1981). Marginal maximum likelihood estimation of item "
+_BOCK_AITKIN = (
+    "Bock, R. D., & Aitkin, M. (1981). Marginal maximum likelihood estimation of item "
     "parameters: Application of an EM algorithm. Psychometrika, 46, 443-459. doi:10.1007/BF02293801 "
-    "(persons integrated out)",
+    "(persons integrated out)"
+)
+_ENGINES = {
+    "quadrature": _BOCK_AITKIN,
+    "layered": _BOCK_AITKIN,
+    "outcomes": "Rabe-Hesketh, S., Skrondal, A., & Pickles, A. (2004). Generalized multilevel structural "
+    "equation modeling. Psychometrika, 69, 167-190. doi:10.1007/BF02295939 (persons integrated out beside "
+    "variables of any family)",
 }
 _LKJ = (
     "Lewandowski, D., Kurowicka, D., & Joe, H. (2009). Generating random correlation matrices based on vines "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from medpsy.api.guess import as_survey
 from medpsy.api.mark import Mark
 from medpsy.api.models import Model
-from medpsy.errors import DataError
 from medpsy.posterior.group_fits import with_levels, without_groups
 from medpsy.spec.model_spec import Construct, ModelSpec
 from medpsy.survey.survey import Survey
@@ -65,12 +65,9 @@ class Comparison:
         return self.mark.on_table(table)
 
 
-def asked(survey: Survey, model: Asked, by: str, bands: int | None) -> tuple[ModelSpec, Survey, str]:
+def asked(
+    survey: Survey | pd.DataFrame, model: Asked, by: str, bands: int | None
+) -> tuple[ModelSpec, Survey, str]:
     """The model without groups, and the survey with the groups in it."""
-    if not isinstance(survey, Survey):
-        raise DataError(
-            f"the answers come as {type(survey).__name__}, not as a Survey",
-            hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
-        )
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
-    return (without_groups(base.spec), *with_levels(survey, by, bands))
+    return (without_groups(base.spec), *with_levels(as_survey(survey, base), by, bands))

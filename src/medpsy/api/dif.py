@@ -99,7 +99,7 @@ class Dif(Comparison):
 
 
 def dif(
-    survey: Survey,
+    survey: Survey | pd.DataFrame,
     model: Asked,
     by: str,
     *,
@@ -118,7 +118,7 @@ def dif(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or DataFrame
     model : Model, ModelSpec, str, Construct or list of Construct
         A module, or a whole model.
     by : str

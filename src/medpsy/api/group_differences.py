@@ -113,7 +113,7 @@ def verdict(found: Invariance | None, by: str) -> str:
 
 
 def group_differences(
-    survey: Survey,
+    survey: Survey | pd.DataFrame,
     model: Asked,
     by: str,
     *,

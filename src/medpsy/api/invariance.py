@@ -123,7 +123,7 @@ class Invariance(Comparison):
 
 
 def invariance(
-    survey: Survey,
+    survey: Survey | pd.DataFrame,
     model: Asked,
     by: str,
     *,

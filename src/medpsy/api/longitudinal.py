@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.api.models import Model
 from medpsy.spec.model_spec import ModelSpec
+from medpsy.spec.same import EQUAL
 from medpsy.spec.waves import Waves, read_series
 
 if TYPE_CHECKING:
@@ -32,20 +33,34 @@ class _OverWaves(Model):
         name: str | None = None,
         instrument: Instrument | None = None,
         truth: Mapping[str, Any] | None = None,
+        equal: Iterable[str] | None = None,
+        release: Iterable[str] = (),
         **more: str,
     ) -> None:
         known = (covariates,) if isinstance(covariates, str) else tuple(covariates)
-        waves = Waves(self.kind, read_series(variables), constant, tuple(map(float, times)), known, **more)
+        shared = EQUAL if equal is None else ((equal,) if isinstance(equal, str) else tuple(equal))
+        freed = (release,) if isinstance(release, str) else tuple(release)
+        waves = Waves(
+            self.kind, read_series(variables), constant, tuple(map(float, times)), known,
+            equal=shared, release=freed, **more,
+        )  # fmt: skip
         spec = ModelSpec(name=name or self.kind, waves=waves)
         super().__init__(spec, priors=priors, instrument=instrument, truth=truth)
         self.waves = waves
 
     @property
     def caution(self) -> str:
-        """What the design cannot tell; empty where there is nothing special to say."""
+        """What the design cannot tell, and what it takes for granted of ordinal indicators."""
         from medpsy.mediation.waves import wave_designs
 
-        return wave_designs()[self.kind].caution
+        told = wave_designs()[self.kind].caution
+        if self.waves.family == "gaussian":
+            return told
+        same = " and ".join(word for word in ("loadings", "thresholds") if word in self.waves.equal)
+        items = f"Indicators have the same {same or 'family, and nothing else,'} at every wave"
+        items += f", but for {', '.join(self.waves.release)}" if self.waves.release else ""
+        rest = "what is left of an indicator given its variable is taken to be unrelated between waves."
+        return f"{told} {items}; {rest}".strip()
 
 
 class CrossLagged(_OverWaves):
@@ -66,6 +81,12 @@ class CrossLagged(_OverWaves):
     family : str
         Response family of the indicators: ``"gaussian"``, or ``"graded"`` and other ordinal ones, whose
         constructs are summed over a grid up to three of them (variables times waves) and sampled beyond that.
+    equal : iterable of str, optional
+        What ordinal indicators share over the waves: ``"loadings"`` (their slopes) and ``"thresholds"``, both
+        unless given. Means are free from the second wave on where thresholds are equal, sds where slopes are.
+    release : iterable of str
+        Exceptions: indicators of the first wave (``"s1_3"``: at all later ones) or of a later one (there
+        alone), or ``"loadings.s1_3"``.
     priors, name, instrument, truth
         As in :class:`Model`.
 

@@ -161,6 +161,9 @@ class Mediated(_Fitted):
         *,
         mediators_at: Mapping[str, float] | None = None,
         at: Mapping[str, float | str] | None = None,
+        exposure: str | None = None,
+        outcome: str | None = None,
+        category: float | str | None = None,
         interval: float | None = None,
         draws: int = 500,
         seed: int = 0,
@@ -175,19 +178,24 @@ class Mediated(_Fitted):
             Values of the mediators for the controlled direct effect; their means unless given.
         at : mapping, optional
             Covariates and moderators that everybody is given this value of.
+        exposure, outcome : str, optional
+            Those of the mediation unless given; to be named where the paths are no recognised design.
+        category : float or str, optional
+            Of an ordinal outcome: the category whose probability is compared, instead of the expected score.
         draws, seed : int
             Posterior draws that are used, and the seed of the simulation.
 
         Returns
         -------
         DataFrame
-            In the outcome's own units; differences of probabilities where it is binary.
+            In the outcome's own units; differences of probabilities where it is binary, of expected scores
+            where it is ordinal (of the probability of ``category``, if one is named).
         """
         from medpsy.posterior.natural import natural
 
         found = natural(
-            self.result, low=low, high=high, mediators_at=mediators_at, at=at,
-            interval=self._width(interval), draws=draws, seed=seed,
+            self.result, low=low, high=high, mediators_at=mediators_at, at=at, exposure=exposure,
+            outcome=outcome, category=category, interval=self._width(interval), draws=draws, seed=seed,
         )  # fmt: skip
         return self.mark.on_table(found)
 

@@ -20,6 +20,7 @@ from medpsy.spec.presets import normal_text
 from medpsy.spec.print_syntax import to_syntax
 from medpsy.spec.problem import ElementError
 from medpsy.spec.regression import with_regression
+from medpsy.spec.same import with_same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,9 @@ class Model(PriorVerbs):
     groups : str or Groups, optional
         Person variable whose levels have models of their own, or all that can be said about it.
     equal : iterable of str, optional
-        What the groups share: ``"loadings"``, ``"thresholds"``, ``"intercepts"`` (these three unless given),
-        ``"residuals"``, ``"regressions"``, ``"correlations"``.
+        What the groups, or the occasions of a construct (``same*``), share: ``"loadings"``, ``"thresholds"``,
+        ``"intercepts"`` (these three unless given); groups also ``"residuals"``, ``"regressions"``,
+        ``"correlations"``.
     release : iterable of str
         Items (``"ml3"``, ``"loadings.ml3"``) that are exceptions.
     clusters : str or Clusters, optional
@@ -134,7 +136,9 @@ class Model(PriorVerbs):
             spec = model if isinstance(model, ModelSpec) else measurement(model)
         if regression is not None:
             spec = with_regression(spec, regression)
-        if groups is not None or equal is not None or release:
+        if groups is None and spec.linear is not None and (equal is not None or release):
+            spec = with_same(spec, equal, release)
+        elif groups is not None or equal is not None or release:
             spec = replace(spec, groups=read_groups(groups, equal, release))
         if clusters is not None or slopes is not None or between:
             spec = replace(spec, clusters=joined(read_clusters(clusters, slopes), between))
@@ -269,7 +273,7 @@ class Model(PriorVerbs):
         from medpsy.inference.pymc_model import build
 
         data = self._data(survey)
-        chosen, _ = choose(data, engine)
+        chosen, _ = choose(data, engine, pymc=True)
         return build(without_integrated(data, chosen), chosen, chosen.settings(data))
 
     def simulate(self, n: int | None = None, seed: int | None = None, *, missing: float = 0.0) -> Survey:

@@ -48,10 +48,14 @@ def predicted_survey(result: Result, seed: int) -> Survey:
     text = f"answers drawn anew from chain {chain}, draw {draw}, seed {seed}"
     event = Event("simulated", text, "persons", survey.n_person, survey.n_person)
     codes, variables = _answers(made, survey)
+    found = _observed(made, survey)
+    where = {item: at for at, item in enumerate(survey.instrument.items)}
+    for item in found.keys() & where.keys():
+        codes[:, where[item]] = found.pop(item)
     return replace(
         survey,
         codes=codes,
-        variables=variables | _observed(made, survey),
+        variables=variables | found,
         ledger=(*survey.ledger, event),
         simulated="; ".join(part for part in (note, survey.simulated) if part),
         source=f"posterior predictive draw for {survey.source}",
@@ -85,7 +89,14 @@ def _observed(made: ModelData, survey: Survey) -> dict[str, np.ndarray]:
     for at, (name, family) in enumerate(zip(made.layout.nodes, made.layout.families, strict=True)):
         if family == "latent":
             continue
-        old, new = survey.variables[name], made.observed[:, at]
+        new = made.observed[:, at]
+        if name in survey.instrument.items:
+            last = survey.instrument.module_of(name).n_categories - 1
+            raw = new * made.layout.unit[at] + made.layout.centre[at] * (not made.layout.categories[at])
+            rounded = np.clip(np.rint(np.nan_to_num(raw)), 0, last)
+            out[name] = np.where(np.isnan(new), NO_ANSWER, rounded)
+            continue
+        old = survey.variables[name]
         if survey.variable(name).kind == "category":
             out[name] = np.where(np.isnan(new), NO_ANSWER, np.nan_to_num(new)).astype(old.dtype)
         else:

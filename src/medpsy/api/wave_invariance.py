@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from medpsy.api.comparison import Comparison
 from medpsy.api.fits import Fit
 from medpsy.api.options import sampling_options
 from medpsy.errors import DataError, SpecError
-from medpsy.posterior.wave_invariance import Waves, wave_fits, wave_means, wave_table
+from medpsy.posterior import wave_items as ordinal
+from medpsy.posterior.invariance import CONFIGURAL
+from medpsy.posterior.wave_invariance import LEVELS, Waves, wave_fits, wave_means, wave_table
 from medpsy.survey.items import expand_items
 from medpsy.survey.survey import Survey
 
@@ -19,45 +22,129 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: What is taken for granted of ordinal items at several waves.
+CAUTION = (
+    "What is left of an item given the construct is taken to be unrelated between its waves. Where persons "
+    "keep an answer for reasons of its own the stability of the construct is too high; "
+    "fit.local_dependence() of a level shows such pairs."
+)
+
+
 @dataclass(frozen=True)
 class WaveInvariance(Comparison):
-    """Levels of invariance over waves; ``fits`` holds a model per level, least equal first."""
+    """Levels of invariance over waves; ``fits`` holds a model per level, least equal first.
+
+    ``family`` is ``"gaussian"`` where answers were taken as numbers, otherwise that of the items.
+    """
 
     waves: tuple[Waves, ...] = ()
+    family: str = "gaussian"
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether the items are ordinal, not numbers."""
+        return self.family != "gaussian"
+
+    @property
+    def caution(self) -> str:
+        """What the comparison takes for granted; empty where there is nothing special to say."""
+        return CAUTION if self.ordinal else ""
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return wave_table(self._results, ordinal.LEVELS if self.ordinal else LEVELS)
+
+    @cached_property
+    def _means(self) -> pd.DataFrame:
+        if not self.ordinal:
+            return wave_means(self._results, self.waves, interval=self.interval)
+        found = wave_means(
+            self._results, self.waves, interval=self.interval, levels=ordinal.LEVELS, known="thresholds"
+        )
+        if CONFIGURAL not in self.fits:
+            return found
+        import pandas as pd
+
+        first = ordinal.aligned_means(self._results[CONFIGURAL], self.waves, interval=self.interval)
+        return pd.concat([first, found], ignore_index=True) if len(found) else first
 
     def table(self) -> pd.DataFrame:
-        """Return one row per level: what is equal, elpd, difference to the level before, verdict."""
-        return self.mark.on_table(wave_table(self._results))
+        """Return one row per level: what is equal, elpd, difference to the level before, verdict.
+
+        Of ordinal items also ``share_relevant``: of what may differ between the waves, the share that does so
+        relevantly with probability above one half (configural level: after alignment); and ``differing``,
+        which that is. A level whose predictions are no worse over all items may still hold such an item.
+        """
+        table = self._table.copy()
+        if self.ordinal:
+            rows = self._parameters
+            relevant = rows["p_relevant"] > 0.5
+            share = relevant.groupby(rows["level"]).mean()
+            named = rows["item"] + " " + rows["coordinate"] + " (" + rows["group"] + ")"
+            differing = named[relevant].groupby(rows["level"][relevant]).agg(", ".join)
+            table.insert(len(table.columns) - 1, "share_relevant", table["level"].map(share))
+            table.insert(len(table.columns) - 1, "differing", table["level"].map(differing).fillna(""))
+        return self.mark.on_table(table)
 
     def compare(self) -> pd.DataFrame:
         """Return what each level predicts of a person left out, against the one before it."""
         return self.table()
 
     def means(self) -> pd.DataFrame:
-        """Return the change of the latent mean between waves, under every level that knows it."""
-        return self.mark.on_table(wave_means(self._results, self.waves, interval=self.interval))
+        """Return the change of the latent mean between waves, under every level that knows it.
+
+        Of ordinal items also after alignment of the configural level.
+        """
+        return self.mark.on_table(self._means)
+
+    @cached_property
+    def _parameters(self) -> pd.DataFrame:
+        return ordinal.item_changes(self._results, self.waves, interval=self.interval)
+
+    def parameters(self) -> pd.DataFrame:
+        """Return every difference of an ordinal item from the first wave, with its probability.
+
+        Those of the configural level are on the common scale of its alignment; of the other levels there are
+        those of released items.
+
+        Raises
+        ------
+        SpecError
+            The answers were taken as numbers.
+        """
+        if not self.ordinal:
+            raise SpecError(
+                "differences of items are for ordinal ones, and the answers were taken as numbers",
+                hint="Ask again with family='graded', or compare fits['configural'].summary() by wave.",
+            )
+        return self.mark.on_table(self._parameters)
 
     @property
     def holds(self) -> bool | None:
-        """Whether means may be compared over the waves; None where equal intercepts were not asked for."""
-        rows = wave_table(self._results).set_index("level")["verdict"]
-        if "intercepts" not in rows.index:
+        """Whether means may be compared over the waves; None where the level for that was not asked for.
+
+        They may where every level up to equal thresholds and slopes (of numbers: loadings and intercepts)
+        predicts as well as the one before it.
+        """
+        rows = self._table.set_index("level")["verdict"]
+        wanted = ("thresholds", "loadings") if self.ordinal else ("loadings", "intercepts")
+        if wanted[-1] not in rows.index:
             return None
-        needed = [level for level in ("loadings", "intercepts") if level in rows.index]
+        needed = [level for level in wanted if level in rows.index]
         return all(not str(rows[level]).endswith("fails") for level in needed)
 
     def plot(self) -> Figure:
         """Draw what each level costs, and the change of the latent means under it."""
         from medpsy.plots.invariance import invariance as draw
 
-        means = wave_means(self._results, self.waves, interval=self.interval)
-        return self.mark.on_figure(draw(wave_table(self._results), means, interval=self.interval))
+        return self.mark.on_figure(draw(self._table, self._means, interval=self.interval))
 
 
 def wave_invariance(
     survey: Any,
     constructs: Mapping[str, Mapping[str, str | Sequence[str]]],
     *,
+    family: str | None = None,
     levels: Sequence[str] | None = None,
     release: Sequence[str] = (),
     interval: float = 0.95,
@@ -65,8 +152,10 @@ def wave_invariance(
 ) -> WaveInvariance:
     """Fit constructs that were measured at several waves, at every level of measurement invariance.
 
-    Answers are taken as numbers, those to ordinal items, too. Residuals of an item are correlated between its
-    waves.
+    Ordinal items are modelled as such, persons integrated out: one construct at two or three waves. What is
+    left of an item given the construct is then taken to be unrelated between its waves. Answers as numbers
+    (``family="gaussian"``) may be of any number of constructs and waves, and the residuals of an item are
+    correlated between its waves.
 
     Parameters
     ----------
@@ -74,15 +163,16 @@ def wave_invariance(
     constructs : mapping
         Construct to waves to items, in the same order at every wave:
         ``{"mood": {"may": "a1..a4", "june": "b1..b4"}}``.
+    family : str, optional
+        ``"graded"`` for items of a questionnaire, ``"gaussian"`` (numbers) for variables unless given.
     levels : sequence of str, optional
-        Of ``"configural"``, ``"loadings"``, ``"intercepts"``, ``"residuals"``; all unless given.
+        Of ``"configural"``, ``"thresholds"``, ``"loadings"`` (both equal); of numbers ``"configural"``,
+        ``"loadings"``, ``"intercepts"``, ``"residuals"``; all unless given.
     release : sequence of str
-        Items of the first wave, or ``"intercepts.a3"`` and the like, that are free at every level (partial
-        invariance).
-    interval : float
-        Posterior mass of intervals.
-    **sampling
-        Options of :meth:`Model.fit`.
+        Items of the first wave, or ``"thresholds.a3"`` (of numbers ``"intercepts.a3"``) and the like, that
+        are free at every level (partial invariance).
+    interval, **sampling
+        Posterior mass of intervals; options of :meth:`Model.fit`.
 
     Returns
     -------
@@ -90,10 +180,9 @@ def wave_invariance(
 
     Raises
     ------
-    SpecError
-        Waves with different numbers of items, an unknown level or item.
-    DataError
-        No survey, or variables that it does not have.
+    SpecError, DataError
+        Waves with different numbers of items, an unknown level or item, more than three ordinal constructs
+        times waves; variables that the survey does not have.
 
     Examples
     --------
@@ -102,18 +191,34 @@ def wave_invariance(
     >>> found = mp.wave_invariance(survey, waves, seed=1)  # doctest: +SKIP
     >>> print(found.table(), found.means())  # doctest: +SKIP
     """
+    waves = _waves(survey, constructs)
+    family = _family(survey, waves) if family is None else family
+    freed = (release,) if isinstance(release, str) else tuple(release)
+    about: dict[str, Any] = {"levels": levels, "release": freed, "sampling": sampling_options(sampling)}
+    if family == "gaussian":
+        results = wave_fits(survey, waves, **about)
+    else:
+        results = ordinal.ordinal_fits(survey, waves, family=family, **about)
+    return WaveInvariance("wave", {level: Fit(r) for level, r in results.items()}, interval, waves, family)
+
+
+def _family(survey: Survey, waves: Sequence[Waves]) -> str:
+    """``graded`` where all items are answers in categories."""
+    items = {item for one in waves for own in one.items.values() for item in own}
+    return "graded" if items <= set(survey.instrument.items) else "gaussian"
+
+
+def _waves(survey: Any, constructs: Mapping[str, Mapping[str, str | Sequence[str]]]) -> tuple[Waves, ...]:
+    """What is asked about, checked."""
     if not isinstance(survey, Survey):
         what = type(survey).__name__
         raise DataError(f"the answers come as {what}, not as a Survey", hint="Pass mp.read_survey(...).")
     if not constructs:
         raise SpecError("there is no construct", hint='Say {"mood": {"may": "a1..a4", "june": "b1..b4"}}.')
-    waves = tuple(
+    return tuple(
         Waves(name, {wave: tuple(_items(items)) for wave, items in own.items()})
         for name, own in constructs.items()
     )
-    options = sampling_options(sampling)
-    results = wave_fits(survey, waves, levels=levels, release=release, sampling=options)
-    return WaveInvariance("wave", {level: Fit(r) for level, r in results.items()}, interval, waves)
 
 
 def _items(items: str | Sequence[str]) -> Sequence[str]:

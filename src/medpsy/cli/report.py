@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from medpsy.cli.arguments import Commands, share
+from medpsy.cli.narration import narrated
 
 
 def add(commands: Commands) -> None:
@@ -28,7 +29,8 @@ def report(arguments: argparse.Namespace) -> int:
 
     check_writable(arguments.out)
     fit = load_fit(arguments.fit)
-    fit.report(arguments.out, interval=arguments.interval, rope=arguments.rope)
+    with narrated():
+        fit.report(arguments.out, interval=arguments.interval, rope=arguments.rope)
     print(f"Report: {arguments.out}")
     if fit.mark.note:
         print(f"Note: {fit.mark.note}")

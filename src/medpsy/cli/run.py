@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medpsy.cli.arguments import Commands, whole
+from medpsy.cli.narration import narrated
 from medpsy.cli.screen import flow_sentence
+from medpsy.spec.model_file import ENGINES
 
 if TYPE_CHECKING:
     from medpsy.api.fits import Fit
 
 _OPTIONS = ("seed", "draws", "tune", "chains", "cores", "engine", "route")
-_ENGINES = ("auto", "quadrature", "gaussian", "equations", "conditional", "bifactor", "crossed")
 
 
 def add(commands: Commands) -> None:
@@ -36,7 +37,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--tune", type=whole(1), help="warm-up draws per chain (as much as it takes)")
     parser.add_argument("--chains", type=whole(1), help="chains (4)")
     parser.add_argument("--cores", type=whole(1), help="chains at the same time (all processors)")
-    parser.add_argument("--engine", choices=_ENGINES, help="likelihood engine (auto)")
+    parser.add_argument("--engine", choices=ENGINES, help="likelihood engine (auto)")
     parser.add_argument("--route", choices=("auto", "compiled", "pymc"), help="how the density is compiled")
     parser.add_argument("--quiet", action="store_true", help="print only what cannot be trusted")
     parser.add_argument("--strict", action="store_true", help="exit with 3 where the diagnostics fail")
@@ -67,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     fit = model.fit(kept.survey, progress=watched, **options)
     say(_how(fit))
     fit.save(folder / "fit.nc")
-    write_results(fit, folder)
+    with narrated(arguments.quiet):
+        write_results(fit, folder)
     for sentence in fit.sentences()[bool(fit.mark.warning) :]:
         say(f"  {sentence}")
     say(f"Report: {folder / 'report.html'}")

@@ -88,7 +88,8 @@ class Evidence:
     def _free(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Which cells can vary.
 
-        Of correlation matrices and their factors the lower triangle only; of items the categories they have.
+        Of correlation matrices and their factors the lower triangle only; of items and of ordinal
+        variables the categories that they have.
         """
         free = np.ones(shape, dtype=bool)
         plain = name.partition("[")[0]
@@ -98,6 +99,8 @@ class Evidence:
                 if (block.sizes < block.n_categories).any() and 0 <= spare <= 2:
                     free = np.arange(shape[1]) < block.sizes[:, None] - spare
         for parameter in self.result.data.parameters:
+            if name == parameter.name and name in self.result.data.layout.by_category:
+                free = parameter.exists
             if parameter.event != "correlation":
                 continue
             if name == parameter.name:

@@ -25,7 +25,7 @@ class Numerics:
         most = float(numerics.get("tolerance", TOLERANCE))
         error = numerics.get("largest error")
         if error is None:
-            if provenance.get("engine", {}).get("name") != "quadrature":
+            if provenance.get("engine", {}).get("name") not in ("quadrature", "outcomes"):
                 return ()
             text = "the error of the grid was not measured on this route: not judged"
             cure = "Fit with route='compiled', which measures it, or compare with a fit on more nodes."

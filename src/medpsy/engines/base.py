@@ -87,8 +87,10 @@ def engines() -> dict[str, LikelihoodEngine]:
     return dict(sorted(known.items(), key=lambda pair: pair[1].order))
 
 
-def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
-    """Ask the engines in turn, or the named one.
+def choose(
+    data: ModelData, name: str = "auto", pymc: bool = False
+) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
+    """Ask the engines in turn, or the named one; for PyMC only those that a PyMC model can hold.
 
     Returns
     -------
@@ -101,10 +103,20 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
     SpecError
         The named engine does not exist or declines.
     """
+    if data.method is not None:
+        from medpsy.engines.method import WithMethod
+
+        inner, verdicts = choose(replace(data, method=None), name)
+        if inner.name != "quadrature":
+            raise SpecError(
+                "a method factor beside ordinal items is for one to three constructs on a grid",
+                hint="Leave out clusters and products, or take the answers as numbers.",
+            )
+        return WithMethod(inner), [(n, f"for each value of a method factor: {r}") for n, r in verdicts]
     if data.groups is not None:
         from medpsy.engines.grouped import Grouped
 
-        inner, verdicts = choose(data.groups.parts[0], name)
+        inner, verdicts = choose(data.groups.parts[0], name, pymc)
         return Grouped(inner), [(n, f"for each of {len(data.groups.parts)} groups: {r}") for n, r in verdicts]
     if data.layout.levels is not None and name in ("auto", "two_level"):
         two_level: Any = engines()["two_level"]
@@ -113,7 +125,7 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
     if data.cells is not None and (name != "conditional" or data.layout.levels is not None):
         from medpsy.engines.grouped import Grouped
 
-        inner, verdicts = choose(data.cells.parts[0], name)
+        inner, verdicts = choose(data.cells.parts[0], name, pymc)
         if inner.name != "conditional" or data.layout.levels is not None:
             return Grouped(inner), [
                 (n, f"for {len(data.cells.parts)} sets of paths: {r}") for n, r in verdicts
@@ -124,7 +136,7 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
     if name != "auto":
         if name not in known:
             raise SpecError(f"there is no engine '{name}'", hint=nearest(name, [*known, "auto"]))
-        verdict = judged(known[name], data)
+        verdict = judged(known[name], data, pymc)
         if not verdict.accepted:
             raise SpecError(
                 f"engine '{name}' cannot take this model: {verdict.reason}", hint="Use engine 'auto'."
@@ -132,7 +144,7 @@ def choose(data: ModelData, name: str = "auto") -> tuple[LikelihoodEngine, list[
         return known[name], [(name, f"asked for; {verdict.reason}")]
     verdicts = []
     for engine in known.values():
-        verdict = judged(engine, data)
+        verdict = judged(engine, data, pymc)
         verdicts.append((engine.name, verdict.reason))
         if verdict.accepted:
             return engine, verdicts
@@ -152,8 +164,10 @@ def _sampled(data: ModelData, name: str) -> tuple[LikelihoodEngine, list[tuple[s
     return engine, [(engine.name, "paths of constructs change with many values: persons sampled")]
 
 
-def judged(engine: LikelihoodEngine, data: ModelData) -> Verdict:
+def judged(engine: LikelihoodEngine, data: ModelData, pymc: bool = False) -> Verdict:
     """What an engine says to a model; few can multiply constructs with each other."""
+    if pymc and getattr(engine, "compiled_only", False):
+        return Verdict(False, "compiled route only")
     if data.layout.products.size and not getattr(engine, "products", False):
         return Verdict(False, "constructs are multiplied with each other")
     return engine.accepts(data)

@@ -1,6 +1,6 @@
 """Persons sampled: their independent normals z are parameters, non-centred.
 
-The fall-back for four or more constructs and for outcomes without normal residuals, and an independent check
+The fall-back for six or more constructs and for outcomes without normal residuals, and an independent check
 of the other engines. Its log-likelihood terms are conditional on the scores, so they must not be compared
 with marginal ones.
 """

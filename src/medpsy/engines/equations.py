@@ -80,7 +80,7 @@ class Regressions:
         eq = data.model.structure.equations(p, layout, Numpy)
         sources = np.nan_to_num(data.observed)
         total, d_b, d_g = 0.0, np.zeros(eq.b.shape), np.zeros(eq.g.shape)
-        own: dict[str, np.ndarray] = {name: np.zeros(len(at)) for name, at in layout.roles.items()}
+        own = {name: np.zeros_like(p[name]) for name in layout.roles}
         for node, family in enumerate(layout.observed):
             assert family is not None
             given = ~np.isnan(data.observed[:, node])
@@ -90,7 +90,7 @@ class Regressions:
             d_eta, d_own = family.reverse(y, eta, values)
             d_g[node], d_b[node] = d_eta @ design, d_eta @ known
             for name, d in d_own.items():
-                own[name][layout.roles[name] == node] = d.sum()
+                own[name][layout.cell(name, node)] = d.sum(axis=0)
         zero = Equations(d_b, d_g, np.zeros(len(layout.nodes)), np.zeros_like(d_b))
         gradient = data.model.structure.reverse(p, layout, zero)
         return total, gradient | {name: d for name, d in own.items() if name != "intercept"}

@@ -14,7 +14,6 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.base import Verdict, gaussian_given, observed_patterns
-from medpsy.engines.factors import all_latent
 from medpsy.engines.grid import Grid, default_grid
 from medpsy.engines.nested_sums import nested_sums
 from medpsy.families.base import Block
@@ -35,13 +34,14 @@ class Quadrature:
     name = "quadrature"
     order = 2
     unit = "person"
+    least, most = 1, MOST_FACTORS
 
     def accepts(self, data: ModelData) -> Verdict:
         """One to three constructs, each item on one of them alone, explained variables normal."""
         if any(isinstance(family, Composite) for family in data.model.families.values()):
             return Verdict(False, "items measure more than their construct")
-        if not 1 <= data.n_factor <= MOST_FACTORS:
-            return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {MOST_FACTORS}")
+        if not self.least <= data.n_factor <= self.most:
+            return Verdict(False, f"{data.n_factor} constructs; the grid takes {self.least} to {self.most}")
         if data.layout.not_normal:
             return Verdict(False, f"{data.layout.not_normal} and may depend on several constructs at once")
         return Verdict(True, f"{data.n_factor} construct(s) summed over a grid")
@@ -59,7 +59,7 @@ class Quadrature:
         for block in data.blocks:
             if not hasattr(data.model.families[block.name], "kernels"):
                 return Verdict(False, f"family '{block.construct.family}' has no compiled kernel")
-        if not all_latent(data.layout):
+        if data.layout.measured.size:
             return Verdict(False, "explained observed variables are conditioned on in the PyMC model only")
         return Verdict(True, "every part has compiled kernels")
 
@@ -159,11 +159,11 @@ def integrate_normal(sums: list[Any], location: Any, spread: Any, grid: Grid, xp
     weight = xp.exp(exponent)
     if n_factor == 1:
         return total + xp.log(scaled[0] @ weight)
-    first = scaled[0] @ weight.reshape((len(grid.nodes[0]), -1))
-    if n_factor == 2:
-        return total + xp.log(xp.sum(first * scaled[1], axis=1))
-    cube = first.reshape((first.shape[0], len(grid.nodes[1]), len(grid.nodes[2])))
-    return total + xp.log(xp.sum(xp.sum(cube * scaled[2][:, None, :], axis=2) * scaled[1], axis=1))
+    left = scaled[0] @ weight.reshape((len(grid.nodes[0]), -1))
+    for d in range(n_factor - 1, 1, -1):
+        cube = left.reshape((left.shape[0], -1, len(grid.nodes[d])))
+        left = xp.sum(cube * scaled[d][:, None, :], axis=2)
+    return total + xp.log(xp.sum(left * scaled[1], axis=1))
 
 
 def _log_det(precision: Any, xp: Any) -> Any:

@@ -12,7 +12,6 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.answer_tables import AnswerTables
-from medpsy.engines.factors import on_factors, on_factors_reverse
 from medpsy.engines.grid import Grid, fitted_grid
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
@@ -21,11 +20,11 @@ from medpsy.engines.quadrature_kernel import (
     latent_forward,
     latent_reverse,
 )
-from medpsy.latent.base import system, system_reverse
+from medpsy.latent.constructs import construct_system, construct_system_reverse
 from medpsy.ops import Numpy
 
 #: From so many rows on they are shared out among the processors, and the error is estimated from a sample.
-MANY_ROWS = 20_000
+SHARED_ROWS = 5_000
 PROBE = 2_000
 
 
@@ -69,8 +68,7 @@ class CompiledQuadrature:
         """Forward pass and E-step at ``p``."""
         data = self.data
         eq = data.model.structure.equations(p, data.layout, Numpy)
-        all_mean, all_chol = system(eq, data.layout, Numpy)
-        mean, chol = on_factors(all_mean, all_chol, data.layout)
+        mean, chol = construct_system(eq, data.layout)
         n_row = len(self.count)
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
@@ -95,7 +93,7 @@ class CompiledQuadrature:
             counts = reduce(np.add, _pool(os.getpid()).map(share, self._shares))
         ell += self._constant + half
         return {
-            "eq": eq, "chol": chol, "all_chol": all_chol, "precision": precision, "location": location,
+            "eq": eq, "chol": chol, "precision": precision, "location": location,
             "ell": ell, "counts": counts, "first": first, "second": second,
         }  # fmt: skip
 
@@ -108,8 +106,8 @@ class CompiledQuadrature:
             chol, self.design, self.count, run["precision"], run["location"], run["first"], run["second"],
             d_mean, d_chol,
         )  # fmt: skip
-        d_mean, d_chol = on_factors_reverse(d_mean, d_chol, run["all_chol"], data.layout)
-        gradient = data.model.structure.reverse(p, data.layout, system_reverse(run["eq"], d_mean, d_chol))
+        d_eq = construct_system_reverse(run["eq"], data.layout, d_mean, d_chol)
+        gradient = data.model.structure.reverse(p, data.layout, d_eq)
         gradient |= self.tables.reverse(p, run["counts"])
         return float(self.count @ run["ell"]), gradient
 
@@ -141,7 +139,7 @@ class CompiledQuadrature:
         """
         n_row = len(self.count)
         rows = np.arange(n_row)
-        if n_row > MANY_ROWS:
+        if n_row > SHARED_ROWS:
             rows = np.sort(np.random.default_rng(n_row).choice(n_row, PROBE, replace=False))
         patterns = self.patterns.take(rows)
         windows = self.lo[rows, self.tables.pad :], self.hi[rows, self.tables.pad :]
@@ -168,7 +166,7 @@ class CompiledQuadrature:
 
 def _shares(n_row: int) -> list[slice]:
     """Rows of each processor; all rows in one where they are few."""
-    workers = (os.cpu_count() or 1) if n_row >= MANY_ROWS else 1
+    workers = (os.cpu_count() or 1) if n_row >= SHARED_ROWS else 1
     ends = np.linspace(0, n_row, workers + 1).astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 

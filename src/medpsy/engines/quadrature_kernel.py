@@ -69,12 +69,13 @@ def exponentiate(table, out):
 
 @jit
 def latent_forward(mean, chol, design, precision, location, tilt, base):
-    """Precision P of the constructs (padded to three), and per row its location m, P m and -m'Pm/2.
+    """Precision P of the constructs (padded to its shape), and per row its location m, P m and -m'Pm/2.
 
     Returns half the log-determinant of P.
     """
     n = chol.shape[0]
-    pad = 3 - n
+    size = precision.shape[0]
+    pad = size - n
     inverse = np.zeros((n, n))
     half = 0.0
     for i in range(n):
@@ -85,8 +86,8 @@ def latent_forward(mean, chol, design, precision, location, tilt, base):
             for k in range(j, i):
                 s -= chol[i, k] * inverse[k, j]
             inverse[i, j] = s / chol[i, i]
-    for i in range(3):
-        for j in range(3):
+    for i in range(size):
+        for j in range(size):
             precision[i, j] = 1.0 if i == j else 0.0
     for i in range(n):
         for j in range(n):
@@ -115,7 +116,7 @@ def latent_forward(mean, chol, design, precision, location, tilt, base):
 def latent_reverse(chol, design, count, precision, location, first, second, d_mean, d_chol):
     """Gradient with respect to the mean coefficients and the Cholesky factor, from posterior moments."""
     n = chol.shape[0]
-    pad = 3 - n
+    pad = precision.shape[0] - n
     scatter = np.zeros((n, n))
     total = 0.0
     for r in range(design.shape[0]):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.families.coordinates import Coordinate
+from medpsy.ops import Numpy
 
 #: Logistic-normal constant of the graded family, by which thresholds follow from category probabilities.
 SHRINK = 0.3457
@@ -51,7 +52,7 @@ class GradedCoordinates:
         threshold = c["location"][..., None] + offset - _mean(offset, there, xp)[..., None]
         x = -threshold / scale
         above, below = xp.exp(-xp.softplus(-x)), xp.exp(-xp.softplus(x))
-        middle = above[..., :-1] * below[..., 1:] * (1.0 - xp.exp(-gap / scale))
+        middle = above[..., :-1] * below[..., 1:] * xp.exp(xp.log1mexp(-gap / scale))
         return {
             "slope": slope,
             "category_prob": xp.concatenate([below[..., :1], middle, above[..., -1:]], axis=-1),
@@ -65,14 +66,22 @@ class GradedCoordinates:
         above = np.cumsum(prob[:, ::-1], axis=-1)[:, ::-1][:, 1:]
         logit = np.log(above) - np.log(below)
         there = -scale[:, None] * logit < BEYOND
-        d_threshold = threshold_reverse(d["location"], d["gap"], there)
+        d_threshold = there * (d["location"] / there.sum(-1))[:, None]
         d_above = np.where(there, -scale[:, None] * d_threshold / above, 0.0)
         d_below = scale[:, None] * d_threshold / below
+        middle, d_width = prob[:, 1:-1], np.where(there[:, 1:], scale[:, None] * d["gap"], 0.0)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            upper = middle / above[:, 1:] / above[:, :-1]
+            width = np.log1p(middle / above[:, 1:]) + np.log1p(middle / below[:, :-1])
+        # Not as differences of thresholds, which cancel where a category is all but unused.
+        d_above[:, 1:] -= np.where(there[:, 1:], d_width * upper, 0.0)
+        d_below[:, :-1] -= d_width * middle / below[:, :-1] / below[:, 1:]
         d_prob = np.zeros_like(prob)
+        d_prob[:, 1:-1] = np.where(there[:, 1:], d_width * (1.0 / above[:, :-1] + 1.0 / below[:, 1:]), 0.0)
         # P(Y >= k) holds categories k and up, its complement those below k.
         d_prob[:, 1:] += np.cumsum(d_above, axis=-1)
         d_prob[:, :-1] += np.cumsum(d_below[:, ::-1], axis=-1)[:, ::-1]
-        d_scale = -(d_threshold * logit).sum(-1)
+        d_scale = -(d_threshold * logit).sum(-1) + np.where(there[:, 1:], d["gap"] * width, 0.0).sum(-1)
         return {"slope": d["slope"] + d_scale * SHRINK * slope / scale, "category_prob": d_prob}
 
     def back_reverse(self, c: dict[str, np.ndarray], d: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -82,20 +91,25 @@ class GradedCoordinates:
         offset = np.concatenate([np.zeros((len(slope), 1)), np.cumsum(gap, axis=-1)], axis=-1)
         there = offset < BEYOND
         threshold = c["location"][:, None] + offset - _mean(offset, there, np)[:, None]
-        x = -threshold / scale[:, None]
-        density = np.exp(-np.logaddexp(0.0, -x) - np.logaddexp(0.0, x))
-        d_x = density * np.diff(d["category_prob"], axis=-1)
-        d_threshold = np.where(there, -d_x / scale[:, None], 0.0)
-        d_scale = (d_x * threshold).sum(-1) / scale**2
+        x, width = -threshold / scale[:, None], gap / scale[:, None]
+        above, below = np.exp(-np.logaddexp(0.0, -x)), np.exp(-np.logaddexp(0.0, x))
+        # Over logarithms of probabilities: differences of the gradients over neighbours would cancel.
+        d_log = d["category_prob"] * self.back(c, Numpy)["category_prob"]
+        d_x = d_log[:, 1:] * below - d_log[:, :-1] * above
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            d_width = np.where(d_log[:, 1:-1] == 0.0, 0.0, d_log[:, 1:-1] / np.expm1(width))
+        d_threshold = -d_x / scale[:, None]
+        d_scale = ((d_x * threshold).sum(-1) - (d_width * gap).sum(-1)) / scale**2
         total = d_threshold.sum(-1)
-        # Gap m moves the thresholds above it up, and all of them down by its share in the mean.
+        # Gap m moves the thresholds above it up, and all of them down by its share in the mean, in which
+        # those far out have none.
         after = np.cumsum(d_threshold[:, ::-1], axis=-1)[:, ::-1][:, 1:]
         above_it = np.cumsum(there[:, ::-1], axis=-1)[:, ::-1][:, 1:]
         share = above_it / there.sum(-1, keepdims=True)
         return {
             "slope": d["slope"] + d_scale * SHRINK * slope / scale,
             "location": total,
-            "gap": np.where(there[:, 1:], after - share * total[:, None], 0.0),
+            "gap": after - share * total[:, None] + d_width / scale[:, None],
         }
 
 

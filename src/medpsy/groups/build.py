@@ -197,21 +197,29 @@ def _changes(
     """Differences of items: for every coordinate the free ones, and those that are shrunk."""
     changes: list[Change] = []
     parameters: list[Parameter] = []
-    own = {block.item_dim for block in data.blocks}
-    # What the items of a construct share (a spread, the steps of a rating scale) is not an item's own.
-    shared = {q.name: q.dims[0] not in own for q in data.parameters}
     for block in data.blocks:
-        family = data.model.families[block.name]
-        sample = coordinates_of(family).to(_example(data, block), Numpy)
-        for part in coordinates_of(family).parts:
-            if shared.get(f"{part.name}_{block.name}", False):
-                continue
-            for change, held in _of_coordinate(
-                data, block, part, sample[part.name], groups, levels, reference, along
-            ):
-                changes.append(change)
-                parameters += held
+        for change, held in block_changes(data, block, groups, levels, reference, along):
+            changes.append(change)
+            parameters += held
     return tuple(changes), parameters
+
+
+def block_changes(
+    data: Any,
+    block: Block,
+    groups: Groups,
+    levels: tuple[str, ...],
+    reference: int,
+    along: tuple[float, ...],
+) -> Iterator[tuple[Change, list[Parameter]]]:
+    """Differences of the items of one block, each with its parameters."""
+    # What the items of a construct share (a spread, the steps of a rating scale) is not an item's own.
+    shared = {q.name: q.dims[0] != block.item_dim for q in data.parameters}
+    family = data.model.families[block.name]
+    sample = coordinates_of(family).to(_example(data, block), Numpy)
+    for part in coordinates_of(family).parts:
+        if not shared.get(f"{part.name}_{block.name}", False):
+            yield from _of_coordinate(data, block, part, sample[part.name], groups, levels, reference, along)
 
 
 def _of_coordinate(

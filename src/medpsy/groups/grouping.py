@@ -70,6 +70,12 @@ class Grouping:
         """Puts what is joined group by group into the order of the survey."""
         return np.argsort(np.concatenate(self.rows), kind="stable")
 
+    @property
+    def shrunk(self) -> bool:
+        """Whether some differences share a sd that is estimated with them."""
+        held = [self.mean.held, self.log_sd.held, *(change.held for change in self.changes)]
+        return any(one is not None and bool(one.spread) for one in held)
+
     def values(self, p: dict[str, Any], group: int, xp: Any = Numpy) -> dict[str, Any]:
         """Named values of one group's own model; leading axes are kept."""
         out = {name: p[called[group]] for name, called in self.own.items()}

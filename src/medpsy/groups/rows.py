@@ -42,7 +42,7 @@ def group_rows(
     SpecError
         A word that stands for nothing in this model, an exception for an item that it does not have.
     """
-    _check(groups, constructs, families)
+    check_words(groups, constructs, families, "groups")
     rows = []
     for construct in constructs:
         name, family = construct.name, families[construct.name]
@@ -55,24 +55,37 @@ def group_rows(
             rows.append(_row("Spread", name, "~", "means", f"group_mean_sd.{name}", "HalfNormal(0.5)"))
         if groups.pooled and sd:
             rows.append(_row("Spread", name, "~~", "log sds", f"group_log_sd_sd.{name}", "HalfNormal(0.3)"))
-        parts = coordinates_of(family).parts
-        found = {groups.state(item, part.word, part.name) for item in construct.items for part in parts}
-        if found != {"equal"} and not comparable(family):
-            raise SpecError(
-                f"the items of '{name}' ({_kind(family)}) can only be equal in all groups",
-                hint='Keep equal = ["loadings", "thresholds"] without release and shrink, or use family '
-                '"graded" or "gaussian" with plain items.',
-            )
-        for part in parts:
-            states = {item: groups.state(item, part.word, part.name) for item in construct.items}
-            for item, state in states.items():
-                if state != "equal":
-                    prior = "Normal(0, 1)" if state == "shrunk" else part.free
-                    target = f"difference.{part.name}.{name}.{item}"
-                    rows.append(_row("Differences", item, "|", part.name, target, prior))
-            if "shrunk" in states.values():
-                target = f"difference_sd.{part.name}.{name}"
-                rows.append(_row("Difference SDs", name, "~~", part.name, target, "HalfNormal(0.3)"))
+        rows += difference_rows(groups, construct, family)
+    return rows
+
+
+def difference_rows(groups: Groups, construct: Construct, family: ResponseFamily) -> list[ParameterRow]:
+    """Rows of what differs between the items of one construct.
+
+    Raises
+    ------
+    SpecError
+        A family whose items can only be equal.
+    """
+    name, rows = construct.name, []
+    parts = coordinates_of(family).parts
+    found = {groups.state(item, part.word, part.name) for item in construct.items for part in parts}
+    if found != {"equal"} and not comparable(family):
+        raise SpecError(
+            f"the items of '{name}' ({_kind(family)}) can only be equal in all groups and at all occasions",
+            hint='Keep equal = ["loadings", "thresholds"] without release and shrink, or use family '
+            '"graded" or "gaussian" with plain items.',
+        )
+    for part in parts:
+        states = {item: groups.state(item, part.word, part.name) for item in construct.items}
+        for item, state in states.items():
+            if state != "equal":
+                prior = "Normal(0, 1)" if state == "shrunk" else part.free
+                target = f"difference.{part.name}.{name}.{item}"
+                rows.append(_row("Differences", item, "|", part.name, target, prior))
+        if "shrunk" in states.values():
+            target = f"difference_sd.{part.name}.{name}"
+            rows.append(_row("Difference SDs", name, "~~", part.name, target, "HalfNormal(0.3)"))
     return rows
 
 
@@ -90,22 +103,24 @@ def _row(section: str, lhs: str, op: str, rhs: str, target: str, prior: str) -> 
     return ParameterRow(section, lhs, op, rhs, None, target, parse_prior(prior))
 
 
-def _check(groups: Groups, constructs: Sequence[Construct], families: dict[str, ResponseFamily]) -> None:
-    """Refuse words and exceptions that stand for nothing."""
+def check_words(
+    groups: Groups, constructs: Sequence[Construct], families: dict[str, ResponseFamily], who: str
+) -> None:
+    """Refuse words and exceptions that stand for nothing; ``who`` says them."""
     parts = {part for family in families.values() for part in coordinates_of(family).parts}
     names = {part.name for part in parts} | {part.word for part in parts}
     items = {item for construct in constructs for item in construct.items}
     for word in groups.equal:
         if word not in names and word not in WORDS:
             raise SpecError(
-                f"groups: '{word}' is nothing that can be equal", hint=nearest(word, {*WORDS, *names})
+                f"{who}: '{word}' is nothing that can be equal", hint=nearest(word, {*WORDS, *names})
             )
     for word in groups.shrink:
         if word not in names:
-            raise SpecError(f"groups: this model has no '{word}' to shrink", hint=nearest(word, names))
+            raise SpecError(f"{who}: this model has no '{word}' to shrink", hint=nearest(word, names))
     for text in groups.release:
         head, _, item = text.partition(".")
         if text in items or (head in names and item in items):
             continue
         known = items if head not in names else {f"{head}.{item}" for item in items}
-        raise SpecError(f"groups: '{text}' cannot be released", hint=nearest(text, known))
+        raise SpecError(f"{who}: '{text}' cannot be released", hint=nearest(text, known))

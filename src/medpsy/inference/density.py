@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from medpsy.bind import ModelData
@@ -25,6 +27,8 @@ class Density:
         self.data = data
         self.likelihood = likelihood
         self.space = Unconstrained(data.parameters, products)
+        #: Its C function, or why there is none; None until `medpsy.inference.native` has looked.
+        self.native: Any = None
 
     @property
     def size(self) -> int:
@@ -44,6 +48,12 @@ class Density:
         if not np.isfinite(total) or not np.isfinite(gradient).all():
             return -np.inf, np.zeros(self.size)
         return total, gradient
+
+    def prior_and_terms(self, u: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log-prior with Jacobian at ``u`` (size,), and the log-likelihood of every person (person,)."""
+        values, prior, _ = self.space.point(u)
+        with np.errstate(all="ignore"):
+            return prior, self.likelihood.per_person(values)
 
     def check_start(self, u: np.ndarray) -> None:
         """Raise FitError naming the parameters whose gradient is not a number at ``u``."""

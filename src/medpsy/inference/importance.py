@@ -15,6 +15,7 @@ import numpy as np
 from medpsy.inference.density import Density
 from medpsy.inference.leave_out import smoothed
 from medpsy.inference.mode import Mode
+from medpsy.inference.native import pointwise
 
 #: From so many persons on it is tried before NUTS.
 MANY_PERSONS = 2_000
@@ -86,15 +87,14 @@ class _Pool:
         self.ratio: list[float] = []
         self.prior: list[float] = []
         self.terms: list[np.ndarray] = []
+        self.terms_at = pointwise(density, mode.u)
 
     def propose(self, rng: np.random.Generator, size: int) -> None:
         """Add proposals until there are ``size``."""
         w = rng.standard_normal((size - len(self.u), self.density.size))
         u = self.mode.u + np.sqrt(self.variance) * w @ self.mode.spread.T
         for one, z in zip(u, w, strict=True):
-            values, prior, _ = self.density.space.point(one)
-            with np.errstate(all="ignore"):
-                each = self.density.likelihood.per_person(values)
+            prior, each = self.terms_at(one)
             value = prior + float(each.sum()) + 0.5 * float(z @ z)
             self.ratio.append(value if np.isfinite(value) else -np.inf)
             self.prior.append(prior)

@@ -15,6 +15,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.inference.density import Density
+from medpsy.inference.native import pointwise
 from medpsy.inference.workers import Line, forked, forks
 from medpsy.latent.cells import split
 
@@ -69,6 +70,7 @@ def matched(
     keep = np.unique(np.linspace(0, len(u) - 1, min(MOST_DRAWS, len(u))).round().astype(int))
     start, ell, base = u[keep], terms[keep], log_density[keep]
     moved, jacobian = start, 0.0
+    terms_at = pointwise(density, u[0])
     log_ratio = -ell
     weights, k = smoothed(log_ratio)
     for scale in (False, True, False):
@@ -83,21 +85,15 @@ def matched(
             ratio = np.sqrt(np.clip(w @ (moved - target) ** 2 / moved.var(0), 0.1, 10.0))
         trial = (moved - mean) * ratio + target
         trial_jacobian = jacobian + np.log(ratio).sum()
-        value, trial_ell = np.array([_terms(density, x, person) for x in trial]).T
+        found = [terms_at(x) for x in trial]
+        value = np.array([prior + each.sum() for prior, each in found])
+        trial_ell = np.array([each[person] for _, each in found])
         trial_ratio = value - trial_ell - base + trial_jacobian
         trial_weights, trial_k = smoothed(trial_ratio)
         if trial_k < k:
             moved, jacobian, ell, weights, k = trial, trial_jacobian, trial_ell, trial_weights, trial_k
     norm = np.logaddexp.reduce(weights)
     return float(np.logaddexp.reduce(weights - norm + ell)), k
-
-
-def _terms(density: Density, u: np.ndarray, person: int) -> tuple[float, float]:
-    """Log-density at one point, and the log-likelihood of one person there."""
-    values, prior, _ = density.space.point(u)
-    with np.errstate(all="ignore"):
-        each = density.likelihood.per_person(values)
-    return prior + float(each.sum()), float(each[person])
 
 
 def refitted(density: Density, person: int, sampler: Sampler) -> float:
@@ -111,7 +107,8 @@ def refitted(density: Density, person: int, sampler: Sampler) -> float:
     observed = data.observed.copy()
     observed[person] = np.nan
     u = sampler(split(replace(data, blocks=tuple(blocks), observed=observed, cells=None)))
-    ell = np.array([_terms(density, x, person)[1] for x in u])
+    terms_at = pointwise(density, u[0])
+    ell = np.array([terms_at(x)[1][person] for x in u])
     return float(np.logaddexp.reduce(ell) - np.log(len(ell)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from medpsy.errors import FitError
 from medpsy.inference.density import Density
+from medpsy.inference.native import quick
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ def climb(
 
     density.check_start(start)
     spread = np.eye(density.size) if spread is None else spread
+    evaluate = quick(density, start)
 
     def negative(w: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = density.value_and_gradient(start + spread @ w)
+        value, gradient = evaluate(start + spread @ w)
         return (-value, -gradient @ spread) if np.isfinite(value) else (1e10, np.zeros(density.size))
 
     result = minimize(
@@ -79,8 +81,9 @@ def find_mode(density: Density, start: np.ndarray, spread: np.ndarray | None = N
     which leaves the posterior unchanged: the whitening only sets the coordinates that NUTS moves in.
     """
     u, evaluations, converged = climb(density, start, spread)
-    value = density.value_and_gradient(u)[0]
-    curvature = -hessian(lambda x: density.value_and_gradient(x)[1], u)
+    evaluate = quick(density, u)
+    value = evaluate(u)[0]
+    curvature = -hessian(lambda x: evaluate(x)[1], u)
     if not np.isfinite(curvature).all():
         raise FitError(
             "the curvature at the mode is not a number",

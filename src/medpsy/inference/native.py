@@ -2,168 +2,287 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medpsy.bind import ModelData
 from medpsy.engines.gaussian_compiled import SufficientStatistics
+from medpsy.engines.grouped import CompiledGroups
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.inference.density import Density
-from medpsy.inference.mode import Mode
-from medpsy.ops import Numpy
+from medpsy.inference.trace import Held, Place, Tape, Traced, places
+
+if TYPE_CHECKING:
+    from medpsy.inference.mode import Mode
+
+#: A point and its surroundings, where the C function is compared with the reference.
+NEAR = 0.1
 
 
 @dataclass(frozen=True)
 class Native:
-    """The C functions, the table they read, and what keeps its memory alive."""
+    """The C functions, the table they read, and what keeps its memory alive.
+
+    ``order`` puts the rows of all parts into the order of the persons; None where terms are not available.
+    """
 
     density: Any
+    terms: Any
     copy: Any
     table: np.ndarray
     keep: tuple[Any, ...]
     size: int
+    n_row: int = 0
+    order: np.ndarray | None = None
 
     def value_and_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
-        """The C function from Python, for tests and for the comparison before sampling."""
+        """Log-density and its gradient at ``w`` (size,); minus infinity and zeros where there is none."""
+        gradient, value = np.empty(self.size), np.empty(1)
+        code = self._call(self.density, w, gradient, value)
+        return (float(value[0]), gradient) if code == 0 else (-np.inf, np.zeros(self.size))
+
+    def prior_and_terms(self, w: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log-prior with Jacobian at ``w``, and the log-likelihood of every person, shape (person,)."""
+        prior, rows = np.empty(1), np.empty(self.n_row)
+        self._call(self.terms, w, prior, rows)
+        return float(prior[0]), rows[self.order]
+
+    def _call(self, function: Any, w: np.ndarray, *out: np.ndarray) -> int:
         from ctypes import POINTER, c_double, c_void_p
 
-        gradient, value = np.empty(self.size), np.empty(1)
         w = np.ascontiguousarray(w, dtype=float)
-        code = self.density.ctypes(
-            self.size, *(x.ctypes.data_as(POINTER(c_double)) for x in (w, gradient, value)),
-            c_void_p(self.table.ctypes.data),
-        )  # fmt: skip
-        return (float(value[0]) if code == 0 else -np.inf), gradient
+        pointers = [x.ctypes.data_as(POINTER(c_double)) for x in (w, *out)]
+        return int(function.ctypes(self.size, *pointers, c_void_p(self.table.ctypes.data)))
+
+    def whitened(self, mode: Mode) -> Native:
+        """The same density over ``w`` where ``u = mode.u + mode.spread @ w``."""
+        arrays = [np.ascontiguousarray(x, dtype=float) for x in (mode.u, mode.spread)]
+        table = self.table.copy()
+        table[:2] = [_row(x) for x in arrays]
+        return replace(self, table=table, keep=(*self.keep, *arrays))
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one engine adds: its C function, the names of the table's arrays, and those that are its own."""
+    """What one engine adds: its C function, the names of the table's arrays, and those that are its own.
 
-    density: Any
+    ``rows`` says which row every person of the part has, where the function fills terms; ``constant`` belongs
+    to every person.
+    """
+
+    function: Any
     names: tuple[str, ...]
     arrays: Mapping[str, np.ndarray]
+    design: np.ndarray
+    rows: np.ndarray | None = None
+    constant: float = 0.0
     keep: tuple[Any, ...] = ()
 
 
 def native(density: Density, mode: Mode) -> Native | str:
     """The density in C, in whitened coordinates, or why not."""
+    made = plain(density, mode.u)
+    if isinstance(made, str):
+        return made
+    made = made.whitened(mode)
+    w = np.random.default_rng(5).normal(0.0, 0.3, density.size)
+    good = _agrees(made, w, density, mode.u + mode.spread @ w, mode.spread)
+    return made if good else "the C function disagrees with the reference"
+
+
+def plain(density: Density, u: np.ndarray) -> Native | str:
+    """The density in C, in its own coordinates, or why not; compared with the reference near ``u``."""
+    if density.native is None:
+        density.native = _laid_out(density)
+        if isinstance(density.native, Native):
+            at = u + NEAR * np.random.default_rng(5).standard_normal(density.size)
+            if not _agrees(density.native, at, density, at, None):
+                density.native = "the C function disagrees with the reference"
+    found: Native | str = density.native
+    return found
+
+
+def quick(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Value and gradient of the density by the fastest way there is; ``u`` is where it will be asked."""
+    made = plain(density, u)
+    return density.value_and_gradient if isinstance(made, str) else made.value_and_gradient
+
+
+def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Log-prior with Jacobian and the log-likelihood of every person (person,), by the fastest way there is.
+
+    ``u`` is where it will be asked.
+    """
+    made = plain(density, u)
+    return density.prior_and_terms if isinstance(made, str) or made.order is None else made.prior_and_terms
+
+
+def _laid_out(density: Density) -> Native | str:
+    """The tables of a density, or why there are none."""
+    from medpsy.inference.native_kernel import COMMON, functions
+
+    found = _pieces(density)
+    if isinstance(found, str):
+        return found
+    tape, pieces = Parameters(density), []
+    try:
+        for made in density.space.made:
+            tape.values |= made.forward(tape.values, Traced)
+        for data, likelihood, values in found:
+            piece = _part(data, likelihood, values(tape.values), tape)
+            if isinstance(piece, str):
+                return piece
+            pieces.append(piece)
+    except TypeError as error:
+        return f"the model computes with its parameters what has no C function: {error}"
+    keep: list[Any] = []
+    addresses, orders, first = [], [], 0
+    for part, cells in pieces:
+        table = _table(part.names, {**cells, **part.arrays}, keep)
+        keep += [table, *part.keep]
+        addresses.append([part.function.address, table.ctypes.data, first])
+        if part.rows is not None:
+            orders.append(first + part.rows)
+            first += int(part.rows.max()) + 1
+    common = tape.common() | {"parts": np.array(addresses, dtype=np.int64)}
+    table = _table(COMMON, common, keep)
+    whole, c = density.data.groups or density.data.cells, functions()
+    order = np.concatenate(orders) if len(orders) == len(pieces) else None
+    if order is not None and whole is not None:
+        order = order[whole.order]
+    return Native(*c, table, tuple(keep), density.size, first, order)
+
+
+def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]]] | str:
+    """Data, likelihood and the way from the parameters to the values of every part, or why not."""
+    data, likelihood = density.data, density.likelihood
+    known = (CompiledQuadrature, SufficientStatistics)
+    if isinstance(likelihood, CompiledGroups):
+        whole = data.groups or data.cells
+        assert whole is not None
+        if not all(type(part) in known for part in likelihood.parts):
+            return "this engine has no C function"
+
+        def own(g: int) -> Callable[[Any], Any]:
+            return lambda p: whole.values(p, g, Traced)
+
+        pairs = zip(whole.parts, likelihood.parts, strict=True)
+        return [(part, one, own(g)) for g, (part, one) in enumerate(pairs)]
+    if type(likelihood) not in known:
+        return "this engine has no C function"
+    return [(data, likelihood, lambda p: p)]
+
+
+def _part(
+    data: ModelData, likelihood: Any, values: dict[str, Any], tape: Parameters
+) -> tuple[Part, dict[str, np.ndarray]] | str:
+    """What the table of one part holds."""
     from medpsy.inference.native_gaussian import gaussian_part
     from medpsy.inference.native_grid import grid_part
 
-    makers = {CompiledQuadrature: grid_part, SufficientStatistics: gaussian_part}
-    maker = makers.get(type(density.likelihood))
-    if maker is None:
-        return "this engine has no C function"
-    if density.space._scaled[0].size:
-        return "some coordinates are products of two parameters"
-    probe = Probe(density)
-    common = _common(density, mode, probe)
-    if common is None:
-        return "the latent structure computes with its parameters"
-    part = maker(density, probe)
+    maker: Any = grid_part if isinstance(likelihood, CompiledQuadrature) else gaussian_part
+    part = maker(data, likelihood, values, tape)
     if isinstance(part, str):
         return part
-    made = _made(density, {**common, **part.arrays}, part)
-    return made if _agrees(made, density, mode) else "the C function disagrees with the reference"
+    eq = data.model.structure.equations(values, data.layout, Traced)
+    n = len(data.layout.nodes)
+    inner = _cells(eq.b, np.zeros((n, n)), tape)
+    if (inner[:, 1] >= inner[:, 0]).any():
+        return "explained variables are not in order"
+    real = {"constant": np.array([part.constant, n]), "design": part.design}
+    whole = {
+        "inner": inner,
+        "outer": _cells(eq.g, np.zeros((n, part.design.shape[1])), tape),
+        "corner": _cells(eq.z, np.eye(n), tape),
+        "scale": _cells(eq.d, np.ones(n), tape),
+    }
+    return part, whole | {name: array.astype(float) for name, array in real.items()}
 
 
-class Probe:
-    """Numbers all flat values and looks where they end up."""
+def _cells(array: Any, usual: np.ndarray, tape: Tape) -> np.ndarray:
+    """Cells that do not hold the usual constant: (row, column, place) or (row, place)."""
+    found = [
+        (*index, tape.place(value))
+        for index, value in np.ndenumerate(places(array))
+        if isinstance(value, Place) or value != usual[index]
+    ]
+    return np.array(found, dtype=np.int64).reshape(-1, usual.ndim + 1)
+
+
+class Parameters(Tape):
+    """The parameters of a model as places, its correlation factors behind the rest.
+
+    ``values`` maps names to arrays of places.
+    """
 
     def __init__(self, density: Density) -> None:
-        self.density, space = density, density.space
-        self.size = space._template.size
-        self.offset = {p.name: span.start for p, span in space._flat}
-        self.chols = [p for p, _ in space._triangles]
+        space = density.space
+        size = space._template.size
+        super().__init__(space._template.tolist())
+        self.space = space
+        flat = places([Held(value, i) for i, value in enumerate(self.template)])
+        for i in space._where:
+            flat[i] = Place(self, int(i))
+        for _, to, n in space._spans:
+            flat[to : to + n] = [Place(self, int(k)) for k in range(to, to + n)]
+        self.values: dict[str, Any] = {p.name: flat[span].reshape(p.shape) for p, span in space._flat}
+        for p, _ in space._triangles:
+            n = p.shape[0]
+            chol = places(np.eye(n))
+            for i, j in zip(*np.tril_indices(n), strict=True):
+                if i:
+                    chol[i, j] = Place(self, size + int(i) * n + int(j))
+            self.template += [0.0] * n**2
+            self.values[p.name] = chol
+            size += n**2
 
-    def values(self, shift: float) -> dict[str, np.ndarray]:
-        """Every flat value its place plus ``shift``; triangles numbered on."""
-        space = self.density.space
-        flat = np.arange(self.size) + shift
-        out = {p.name: flat[span].reshape(p.shape) for p, span in space._flat}
-        at = self.size
-        for p in self.chols:
-            count = p.shape[0] ** 2
-            out[p.name] = (np.arange(at, at + count) + shift).reshape(p.shape)
-            at += count
-        return out
-
-    def cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-        """Which value fills which cell of B, G, Z (row, column, place) and D (row, place); None if more."""
-        data, found = self.density.data, []
-        for shift in (1000.5, 5000.25):
-            eq = data.model.structure.equations(self.values(shift), data.layout, Numpy)
-            per = []
-            for array in (eq.b, eq.g, eq.z, eq.d):
-                place = np.nonzero((array != 0.0) & (array != 1.0))
-                per.append(np.column_stack([*place, array[place] - shift]))
-            found.append(per)
-        if any(a.shape != b.shape or (a != b).any() for a, b in zip(*found, strict=True)):
-            return None
-        inner, outer, z, scale = (np.round(part).astype(np.int64) for part in found[0])
-        simple = all((part[:, -1] < self.size).all() for part in (inner, outer, scale))
-        if not simple or (z[:, 2] < self.size).any() or (inner[:, 1] >= inner[:, 0]).any():
-            return None
-        return inner, outer, z, scale
-
-
-def _common(density: Density, mode: Mode, probe: Probe) -> dict[str, np.ndarray] | None:
-    """The arrays that every C function reads; None where the structure is not that simple."""
-    found = probe.cells()
-    if found is None:
-        return None
-    inner, outer, z, scale = found
-    space = density.space
-    corners: list[list[int]] = []
-    chol_cells: list[tuple[int, int]] = []
-    triangles: list[np.ndarray] = []
-    etas: list[float] = []
-    at = space._template.size
-    for p, place in space._triangles:
-        n = p.shape[0]
-        corners.append([n, sum(map(len, triangles)), len(chol_cells)])
-        where = {int(k) - at: (int(r), int(c)) for r, c, k in z if at <= k < at + n * n}
-        chol_cells += [where.get(k, (-1, -1)) for k in range(n * n)]
-        triangles.append(place)
-        etas.append(p.priors[0].args[0])
-        at += n * n
-    whole = {
-        "kinds": space._kinds, "where": space._where, "spans": space._spans, "positive": space._positive,
-        "unit": space._unit, "places": np.concatenate(triangles) if triangles else np.zeros(0),
-        "corners": np.array(corners).reshape(-1, 3), "chol_cells": np.array(chol_cells).reshape(-1, 2),
-        "inner": inner, "outer": outer, "scale": scale,
-    }  # fmt: skip
-    constant = getattr(density.likelihood, "_constant", 0.0)
-    real = {
-        "mode": mode.u, "spread": mode.spread, "args": space._args, "concentration": space._concentrations,
-        "template": space._template, "constant": np.array([constant, len(density.data.layout.nodes), *etas]),
-        "design": getattr(density.likelihood, "design", density.data.design[:1]),
-    }  # fmt: skip
-    return {k: v.astype(np.int64) for k, v in whole.items()} | {k: v.astype(float) for k, v in real.items()}
+    def common(self) -> dict[str, np.ndarray]:
+        """Arrays of the table that do not belong to any part; coordinates as they are, not whitened."""
+        space, at, to = self.space, 0, self.space._template.size
+        corners = []
+        for p, place in space._triangles:
+            corners.append([p.shape[0], at, to])
+            at, to = at + len(place), to + p.shape[0] ** 2
+        triangles = [place for _, place in space._triangles]
+        whole = {
+            "kinds": space._kinds, "where": space._where, "spans": space._spans,
+            "positive": space._positive, "unit": space._unit,
+            "places": np.concatenate(triangles) if triangles else np.zeros(0),
+            "corners": np.array(corners).reshape(-1, 3),
+            "program": np.array(self.program, dtype=np.int64).reshape(-1, 5),
+        }  # fmt: skip
+        real = {
+            "mode": np.zeros(space.size), "spread": np.zeros((0, 0)), "args": space._args,
+            "concentration": space._concentrations, "template": np.array(self.template),
+            "products": np.column_stack(space._scaled),
+            "etas": np.array([p.priors[0].args[0] for p, _ in space._triangles]),
+        }  # fmt: skip
+        return {k: v.astype(np.int64) for k, v in whole.items()} | {
+            k: v.astype(float) for k, v in real.items()
+        }
 
 
-def _made(density: Density, values: Mapping[str, np.ndarray], part: Part) -> Native:
-    """Fill the table."""
-    from medpsy.inference.native_kernel import copy_function
-
-    table, arrays = np.zeros((len(part.names), 3), dtype=np.int64), []
-    for i, name in enumerate(part.names):
-        array = np.ascontiguousarray(values[name])
-        table[i] = [array.ctypes.data, array.shape[0], array.shape[1] if array.ndim == 2 else 1]
-        arrays.append(array)
-    return Native(part.density, copy_function(), table, (*arrays, *part.keep), density.size)
+def _row(array: np.ndarray) -> list[int]:
+    """Address and shape."""
+    return [array.ctypes.data, array.shape[0], array.shape[1] if array.ndim == 2 else 1]
 
 
-def _agrees(made: Native, density: Density, mode: Mode) -> bool:
-    """Whether both ways give one value and gradient, near the mode."""
-    w = np.random.default_rng(5).normal(0.0, 0.3, density.size)
+def _table(names: tuple[str, ...], values: Mapping[str, np.ndarray], keep: list[Any]) -> np.ndarray:
+    """A table of addresses; what it points to is added to ``keep``."""
+    arrays = [np.ascontiguousarray(values[name]) for name in names]
+    keep += arrays
+    return np.array([_row(array) for array in arrays], dtype=np.int64)
+
+
+def _agrees(made: Native, w: np.ndarray, density: Density, u: np.ndarray, spread: np.ndarray | None) -> bool:
+    """Whether both ways give one value and gradient at one point, ``w`` to one and ``u`` to the other."""
     value, gradient = made.value_and_gradient(w)
-    want, d_u = density.value_and_gradient(mode.u + mode.spread @ w)
+    want, d_u = density.value_and_gradient(u)
     if not np.isfinite(want):
         return True
-    d_w = d_u @ mode.spread
+    d_w = d_u if spread is None else d_u @ spread
     near = np.abs(gradient - d_w).max() <= 1e-6 * (1 + np.abs(d_w).max())
     return bool(near and abs(value - want) <= 1e-8 * abs(want))

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from medpsy.bind import ModelData
 from medpsy.engines.gaussian import loading_cells
 from medpsy.engines.gaussian_compiled import SufficientStatistics
-from medpsy.inference.density import Density
-from medpsy.inference.native import Part, Probe
-from medpsy.inference.native_gaussian_kernel import TABLE, density
+from medpsy.inference.native import Part
+from medpsy.inference.native_gaussian_kernel import TABLE, part
+from medpsy.inference.trace import Tape
 
 #: Beyond so many patterns of missing values the tables are no longer small.
 MOST_PATTERNS = 2_000
 
 
-def gaussian_part(model: Density, probe: Probe) -> Part | str:
+def gaussian_part(
+    data: ModelData, likelihood: SufficientStatistics, values: dict[str, Any], tape: Tape
+) -> Part | str:
     """Places of the variables' parameters, and the cross-products of every pattern of missing values."""
-    likelihood, data = model.likelihood, model.data
-    assert isinstance(likelihood, SufficientStatistics)
     if len(likelihood.patterns) > MOST_PATTERNS:
         return f"more than {MOST_PATTERNS} patterns of missing values"
-    places: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
+    found: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
     for block in data.blocks:
-        for role, found in places.items():
-            start = probe.offset[f"{role}_{block.name}"]
-            found += range(start, start + block.values.shape[1])
+        for role, variables in found.items():
+            variables += [tape.place(value) for value in values[f"{role}_{block.name}"]]
     _, nodes = loading_cells(data)
     rows = np.full((len(nodes), 4), -1, dtype=np.int64)
     rows[:, 0] = nodes
-    for k, found in enumerate(places.values()):
-        rows[: len(found), 1 + k] = found
+    for k, variables in enumerate(found.values()):
+        rows[: len(variables), 1 + k] = variables
     patterns: list[list[int]] = []
     columns: list[int] = []
     flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}
@@ -45,4 +47,4 @@ def gaussian_part(model: Density, probe: Probe) -> Part | str:
         "patterns": np.array(patterns, dtype=np.int64).reshape(-1, 6),
         "columns": np.array(columns, dtype=np.int64),
     }
-    return Part(density(), TABLE, {**whole, **arrays})
+    return Part(part(), TABLE, {**whole, **arrays}, data.design[:1])

@@ -1,4 +1,4 @@
-"""The log-density of a Gaussian model from sufficient statistics, as one C function.
+"""The log-likelihood of a Gaussian model from sufficient statistics, as a C function.
 
 The steps are those of `medpsy.engines.gaussian_compiled`.
 """
@@ -13,14 +13,14 @@ import numpy as np
 from numba import carray
 
 from medpsy.inference.native_kernel import (
-    COMMON,
-    back,
+    PART,
     cells,
-    density_function,
     floats,
-    front,
     integers,
-    verdict,
+    part_function,
+    pointer,
+    system,
+    system_reverse,
 )
 from medpsy.jit import jit
 from medpsy.linear_kernel import product, product_right
@@ -28,7 +28,7 @@ from medpsy.linear_kernel import product, product_right
 #: Arrays of the table, in order; `medpsy.inference.native_gaussian` fills it. ``rows`` has for every variable
 #: its node and the places of loading, intercept and residual sd among the flat values (-1: one, none, none);
 #: ``patterns`` persons, first column, number of columns, and where the cross-products start.
-TABLE = (*COMMON, "rows", "patterns", "columns", "yy", "yw", "ww")
+TABLE = (*PART, "rows", "patterns", "columns", "yy", "yw", "ww")
 
 
 @jit
@@ -107,11 +107,12 @@ def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_m
 
 
 @jit
-def log_density(t, w, gradient_w):
-    """Log-posterior at u = mode + spread w, and its gradient with respect to w."""
-    rows, patterns, columns = cells(t, 18), cells(t, 19), integers(t, 20)
-    yy, yw, ww = floats(t, 21), floats(t, 22), floats(t, 23)
-    total, gradient, flat, a, g, d, z = front(t, w)
+def log_likelihood(t, x, d_x):
+    """Log-likelihood of the persons of a part at the values ``x``; adds to the gradient."""
+    rows, patterns, columns = cells(t, 6), cells(t, 7), integers(t, 8)
+    yy, yw, ww = floats(t, 9), floats(t, 10), floats(t, 11)
+    a, g, d, z = system(t, x)
+    total = 0.0
     n, v, c = d.size, rows.shape[0], g.shape[1]
     scaled = np.empty((n, n))
     for i in range(n):
@@ -120,25 +121,25 @@ def log_density(t, w, gradient_w):
     node_mean, chol = product(a, g), product(a, scaled)
     mean, spread = np.empty((v, c)), np.empty((v, n))
     for i in range(v):
-        loading = flat[rows[i, 1]] if rows[i, 1] >= 0 else 1.0
+        loading = x[rows[i, 1]] if rows[i, 1] >= 0 else 1.0
         for j in range(c):
             mean[i, j] = loading * node_mean[rows[i, 0], j]
         for j in range(n):
             spread[i, j] = loading * chol[rows[i, 0], j]
         if rows[i, 2] >= 0:
-            mean[i, 0] += flat[rows[i, 2]]
+            mean[i, 0] += x[rows[i, 2]]
     covariance = product_right(spread, spread)
     for i in range(v):
         if rows[i, 3] >= 0:
-            covariance[i, i] += flat[rows[i, 3]] ** 2
+            covariance[i, i] += x[rows[i, 3]] ** 2
     d_mean, d_covariance = np.zeros((v, c)), np.zeros((v, v))
     for k in range(patterns.shape[0]):
         total += pattern_term(patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance)
     d_spread = product(d_covariance, spread)
-    d_node, d_chol, d_flat = np.zeros((n, c)), np.zeros((n, n)), np.zeros(flat.size)
+    d_node, d_chol = np.zeros((n, c)), np.zeros((n, n))
     for i in range(v):
         node, place = rows[i, 0], rows[i, 1]
-        loading = flat[place] if place >= 0 else 1.0
+        loading = x[place] if place >= 0 else 1.0
         d_loading = 0.0
         for j in range(c):
             d_node[node, j] += loading * d_mean[i, j]
@@ -148,23 +149,23 @@ def log_density(t, w, gradient_w):
         for j in range(node + 1):
             d_chol[node, j] += 2.0 * loading * d_spread[i, j]
         if place >= 0:
-            d_flat[place] += d_loading
+            d_x[place] += d_loading
         if rows[i, 2] >= 0:
-            d_flat[rows[i, 2]] += d_mean[i, 0]
+            d_x[rows[i, 2]] += d_mean[i, 0]
         if rows[i, 3] >= 0:
-            d_flat[rows[i, 3]] += 2.0 * d_covariance[i, i] * flat[rows[i, 3]]
-    back(t, flat, d_flat, a, g, d, z, d_node, d_chol, gradient, gradient_w)
+            d_x[rows[i, 3]] += 2.0 * d_covariance[i, i] * x[rows[i, 3]]
+    system_reverse(t, a, g, d, z, d_node, d_chol, d_x)
     return total
 
 
-def _density(size, w_, gradient_, value_, user_):
-    t = carray(user_, (24, 3), np.int64)
-    w, gradient, value = carray(w_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
-    value[0] = log_density(t, w, gradient)
-    return verdict(value[0], gradient)
+def _part(table_, x_, d_x_, n_value, value_, rows_):
+    t = carray(pointer(table_), (12, 3), np.int64)
+    x = carray(pointer(x_), (n_value,), np.float64)
+    d_x, value = carray(pointer(d_x_), (n_value,), np.float64), carray(pointer(value_), (1,), np.float64)
+    value[0] = log_likelihood(t, x, d_x)
 
 
 @cache
-def density() -> Any:
-    """The C function that nutpie calls."""
-    return density_function(_density)
+def part() -> Any:
+    """The C function of a part."""
+    return part_function(_part)

@@ -6,54 +6,51 @@ from typing import Any
 
 import numpy as np
 
-from medpsy.bind import local
-from medpsy.engines.quadrature_compiled import MANY_ROWS, CompiledQuadrature
-from medpsy.inference.density import Density
-from medpsy.inference.native import Part, Probe
-from medpsy.inference.native_grid_kernel import FIXED, TABLE, adapter, density
+from medpsy.bind import ModelData, local
+from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.families.base import base_values
+from medpsy.inference.native import Part
+from medpsy.inference.native_grid_kernel import FIXED, TABLE, adapter, part
+from medpsy.inference.trace import Tape, Traced, places
 
 
-def grid_part(model: Density, probe: Probe) -> Part | str:
+def grid_part(
+    data: ModelData, likelihood: CompiledQuadrature, values: dict[str, Any], tape: Tape
+) -> Part | str:
     """Blocks, answers, windows and nodes; or why there is no C function."""
-    likelihood = model.likelihood
-    assert isinstance(likelihood, CompiledQuadrature)
-    if not model.data.layout.latent.all():
-        return "a latent variable without items stands among the paths"
+    if not data.layout.latent.all():
+        return "a construct has no items of its own"
     tables = likelihood.tables
-    if len(likelihood.count) >= MANY_ROWS:
-        return "many persons are shared out among threads"
     rows, keep = [], []
-    for block, place, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
-        row = _block_row(model, block, probe)
-        if row is None:
-            return f"the parameters of '{block.name}' are not laid out in one piece"
-        head, places, made = row
-        rows.append([*head, place, span.start, len(places) // 3, *places])
+    for block, dimension, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
+        head, roles, made = _block_row(data, block, values, tape)
+        rows.append([*head, dimension, span.start, len(roles) // 3, *roles])
         keep += made
     blocks = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
-    for k, values in enumerate(rows):
-        blocks[k, : len(values)] = values
+    for k, row in enumerate(rows):
+        blocks[k, : len(row)] = row
     arrays = {name: getattr(likelihood, name) for name in ("codes", "lo", "hi", "count")}
     arrays |= {name: getattr(tables, name) for name in ("start", "factor", "sizes", "widths", "nodes")}
-    return Part(density(), TABLE, {"blocks": blocks, **arrays}, tuple(keep))
+    return Part(
+        part(), TABLE, {"blocks": blocks, **arrays}, likelihood.design, likelihood.patterns.inverse,
+        likelihood._constant, tuple(keep),
+    )  # fmt: skip
 
 
-def _block_row(model: Density, block: Any, probe: Probe) -> tuple[list[int], list[int], list[Any]] | None:
-    """Addresses of a family's kernels, and place and shape of its roles among the flat values."""
-    if hasattr(model.data.model.families[block.name], "to_base"):
-        return None
-    roles = list(local(model.data, block, probe.values(0.0)).values())
-    places: list[int] = []
-    for value in roles:
-        start = int(value.flat[0])
-        if value.ndim > 2 or (value.ravel() != np.arange(start, start + value.size)).any():
-            return None
-        if start + value.size > probe.size:
-            return None
-        places += [start, value.shape[0], value.shape[1] if value.ndim == 2 else 1]
-    family: Any = model.data.model.families[block.name]
-    ranks = tuple(value.ndim for value in roles)
+def _block_row(
+    data: ModelData, block: Any, values: dict[str, Any], tape: Tape
+) -> tuple[list[int], list[int], list[Any]]:
+    """Addresses of a family's kernels, and place and shape of its roles among the values."""
+    family: Any = data.model.families[block.name]
+    own = local(data, block, values)
+    base = base_values(family, own, Traced)
+    names = own if base is own else family.family.roles
+    roles = [places(base[name]) for name in names]
+    where: list[int] = []
+    for role in roles:
+        where += [tape.in_a_row(role), role.shape[0], role.shape[1] if role.ndim == 2 else 1]
+    ranks = tuple(role.ndim for role in roles)
     made = [adapter(family.kernels, ranks, reverse) for reverse in (False, True)]
     head = [*(one.address for one in made), block.values.shape[1], block.n_categories]
     assert len(head) + 3 == FIXED
-    return head, places, made
+    return head, where, made

@@ -1,4 +1,4 @@
-"""The log-density of a grid model as one C function: no interpreter between two gradients.
+"""The log-likelihood of a grid model as a C function, for `medpsy.inference.native_kernel`.
 
 The steps are those of `medpsy.engines.quadrature_compiled`; the families' kernels are called by address.
 """
@@ -12,7 +12,6 @@ from typing import Any
 import numba
 import numpy as np
 from numba import carray, types
-from numba.extending import intrinsic
 
 from medpsy.engines.quadrature_kernel import (
     exponentiate,
@@ -22,16 +21,16 @@ from medpsy.engines.quadrature_kernel import (
     latent_reverse,
 )
 from medpsy.inference.native_kernel import (
-    COMMON,
-    back,
+    PART,
+    call,
     cells,
-    density_function,
     floats,
-    front,
     integers,
     matrix,
+    part_function,
     pointer,
-    verdict,
+    system,
+    system_reverse,
 )
 from medpsy.jit import jit, stored
 from medpsy.linear_kernel import product
@@ -41,22 +40,7 @@ from medpsy.linear_kernel import product
 FIXED = 7
 
 #: Arrays of the table, in order; `medpsy.inference.native_grid` fills it.
-TABLE = (*COMMON, "blocks", "codes", "start", "factor", "sizes", "widths", "nodes", "lo", "hi", "count")
-
-
-@intrinsic
-def call(typingctx, address, a, b, c, d, e, f):
-    """Call the C function at an address with six integers."""
-
-    def codegen(context, builder, signature, args):
-        from llvmlite import ir
-
-        integer = ir.IntType(64)
-        kind = ir.FunctionType(ir.VoidType(), [integer] * 6)
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 7), codegen
+TABLE = (*PART, "blocks", "codes", "start", "factor", "sizes", "widths", "nodes", "lo", "hi", "count")
 
 
 @jit
@@ -71,14 +55,18 @@ def tables(blocks, flat, nodes, widths, which, table, d_flat):
 
 
 @jit
-def log_density(t, codes, w, gradient_w):
-    """Log-posterior at u = mode + spread w, and its gradient with respect to w."""
-    design, constant, blocks = matrix(t, 17), floats(t, 16), cells(t, 18)
-    sizes, widths, nodes = integers(t, 22), integers(t, 23), matrix(t, 24)
-    lo, hi, count = cells(t, 25), cells(t, 26), floats(t, 27)
-    total, gradient, flat, a, g, d, z = front(t, w)
+def log_likelihood(t, codes, x, d_x, rows):
+    """Log-likelihood of the persons of a part at the values ``x``; adds to the gradient, fills the rows."""
+    constant, design, blocks = floats(t, 4), matrix(t, 5), cells(t, 6)
+    sizes, widths, nodes = integers(t, 10), integers(t, 11), matrix(t, 12)
+    lo, hi, count = cells(t, 13), cells(t, 14), floats(t, 15)
+    a, g, d, z = system(t, x)
     n, n_row = d.size, count.size
-    mean, chol = product(a, g), product(a, z)
+    mean, chol = product(a, g), np.zeros((n, n))
+    for i in range(n):
+        for k in range(i + 1):
+            for j in range(n):
+                chol[i, j] += a[i, k] * d[k] * z[k, j]
     precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
     ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
     half = latent_forward(mean, chol, design, precision, location, tilt, ell)
@@ -86,34 +74,38 @@ def log_density(t, codes, w, gradient_w):
     fill_weight(precision, nodes, weight)
     last = blocks[blocks.shape[0] - 1]
     table = np.empty(last[5] + last[2] * last[3] * widths[last[4]])
-    d_flat = np.zeros(flat.size)
-    tables(blocks, flat, nodes, widths, 0, table, d_flat)
+    tables(blocks, x, nodes, widths, 0, table, d_x)
     counts = np.zeros(table.size)
     integrate(
-        codes, integers(t, 20), integers(t, 21), table, sizes, widths, nodes, lo, hi, tilt, count, weight,
+        codes, integers(t, 8), integers(t, 9), table, sizes, widths, nodes, lo, hi, tilt, count, weight,
         ell, counts, first, second,
     )  # fmt: skip
+    total = 0.0
     for i in range(n_row):
-        total += count[i] * (ell[i] + constant[0] + half)
+        ell[i] += constant[0] + half
+        total += count[i] * ell[i]
+    for i in range(rows.size):
+        rows[i] = ell[i]
     d_mean, d_chol = np.zeros((n, design.shape[1])), np.empty((n, n))
     latent_reverse(chol, design, count, precision, location, first, second, d_mean, d_chol)
-    tables(blocks, flat, nodes, widths, 1, counts, d_flat)
-    back(t, flat, d_flat, a, g, d, z, d_mean, d_chol, gradient, gradient_w)
+    tables(blocks, x, nodes, widths, 1, counts, d_x)
+    system_reverse(t, a, g, d, z, d_mean, d_chol, d_x)
     return total
 
 
-def _density(size, w_, gradient_, value_, user_):
-    t = carray(user_, (28, 3), np.int64)
-    w, gradient, value = carray(w_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
-    codes = carray(pointer(t[19, 0]), (t[19, 1], t[19, 2]), np.int8)
-    value[0] = log_density(t, codes, w, gradient)
-    return verdict(value[0], gradient)
+def _part(table_, x_, d_x_, n_value, value_, rows_):
+    t = carray(pointer(table_), (16, 3), np.int64)
+    x = carray(pointer(x_), (n_value,), np.float64)
+    d_x, value = carray(pointer(d_x_), (n_value,), np.float64), carray(pointer(value_), (1,), np.float64)
+    codes = carray(pointer(t[7, 0]), (t[7, 1], t[7, 2]), np.int8)
+    rows = carray(pointer(rows_), (t[15, 1] if rows_ else 0,), np.float64)
+    value[0] = log_likelihood(t, codes, x, d_x, rows)
 
 
 @cache
-def density() -> Any:
-    """The C function that nutpie calls."""
-    return density_function(_density)
+def part() -> Any:
+    """The C function of a part."""
+    return part_function(_part)
 
 
 @cache

@@ -58,6 +58,9 @@ def _coords(data: ModelData) -> dict[str, Any]:
     for block in data.blocks:
         if block.n_categories:
             coords[f"step_{block.name}"] = [f"{k}" for k in range(1, block.n_categories)]
+    for name, steps in zip(data.layout.nodes, data.layout.categories, strict=False):
+        if steps:
+            coords[f"step_{name}"] = [f"{k}" for k in range(1, len(steps))]
     if data.layout.coefficients:
         coords["regression"] = [c.name for c in data.layout.coefficients]
     return coords
@@ -67,6 +70,9 @@ def _variable(parameter: Parameter, known: dict[str, Any]) -> Any:
     """One random variable, or several joined when entries differ in kind of prior or number of categories."""
     if parameter.copy_of:
         return pm.Deterministic(parameter.name, known[parameter.copy_of], dims=parameter.dims)
+    if parameter.made is not None:
+        value = parameter.made.forward(known, Tensor)[parameter.name]
+        return pm.Deterministic(parameter.name, value, dims=parameter.dims)
     if parameter.event == "correlation":
         return pm.LKJCorr(parameter.name, n=parameter.shape[0], eta=parameter.priors[0].args[0])
     groups = parameter.groups()
@@ -118,6 +124,8 @@ def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
         kept = data.model.families[block.name].kept(block, local(data, block, p), Tensor)
         for name, (dims, value) in kept.items():
             pm.Deterministic(f"{name}_{block.name}", value, dims=dims)
+    for name, cut in data.layout.thresholds(p, Tensor).items():
+        pm.Deterministic(f"threshold_{name}", cut, dims=(f"step_{name}",))
     for parameter in data.parameters:
         if parameter.event == "correlation":
             chol = p[parameter.name]
@@ -127,7 +135,7 @@ def _deterministics(data: ModelData, p: dict[str, Any]) -> None:
     for name, (dims, value) in more(p, data.layout, Tensor).items() if more is not None else ():
         pm.Deterministic(name, value, dims=dims)
     values = data.model.structure.coefficients(p, data.layout, Tensor)
-    if values is None:
+    if values is None or not data.layout.coefficients:
         return
     pm.Deterministic("coefficient", values, dims=("regression",))
     by_label: dict[str, Any] = {c.label: values[i] for i, c in enumerate(data.layout.coefficients) if c.label}

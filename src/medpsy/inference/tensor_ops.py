@@ -74,3 +74,8 @@ class Tensor:
     def diagonal(a: Any) -> Any:
         """Diagonal of a matrix."""
         return pt.diagonal(a, axis1=-2, axis2=-1)
+
+    @staticmethod
+    def length(a: Any) -> int:
+        """Size of the last axis, which the graph must know."""
+        return int(a.type.shape[-1])

@@ -19,6 +19,7 @@ from medpsy.inference.transform_kernel import (
     simplexes,
     simplexes_reverse,
 )
+from medpsy.ops import Numpy
 from medpsy.parameter import Parameter
 
 KINDS = ("Normal", "StudentT", "LogNormal", "HalfNormal", "HalfStudentT", "Exponential", "Gamma", "Beta")
@@ -45,7 +46,8 @@ class Unconstrained:
 
     def __init__(self, parameters: tuple[Parameter, ...], products: bool = False) -> None:
         self.parameters, self.products = parameters, products
-        free = [p for p in parameters if not p.copy_of]
+        free = [p for p in parameters if p.free]
+        self.made = tuple(dict.fromkeys(p.made for p in parameters if p.made is not None))
         self.copies = [p for p in parameters if p.copy_of]
         self.scalars = [p for p in free if p.event == "scalar"]
         self.simplexes = [p for p in free if p.event == "simplex"]
@@ -174,6 +176,8 @@ class Unconstrained:
             slot = self._slot(p.name + "_cholesky_corr__")
             out[p.name] = correlation_factor(u[..., slot.start : slot.stop], p.shape[0])
         out |= {p.name: out[p.copy_of] for p in self.copies}
+        for made in self.made:
+            out |= made.forward(out, Numpy)
         return out
 
     def point(self, u: np.ndarray) -> tuple[dict[str, np.ndarray], float, np.ndarray]:
@@ -192,6 +196,8 @@ class Unconstrained:
             chol = np.zeros(p.shape)
             total += factor(u, place, p.shape[0], p.priors[0].args[0], chol, gradient)
             values[p.name] = chol
+        for made in self.made:
+            values |= made.forward(values, Numpy)
         return values, total + jacobian, gradient
 
     def log_prior(self, u: np.ndarray) -> tuple[float, np.ndarray]:
@@ -222,6 +228,9 @@ class Unconstrained:
         self, values: dict[str, np.ndarray], d: dict[str, np.ndarray], gradient: np.ndarray
     ) -> None:
         """Add to ``gradient`` that with respect to ``u``, given it with respect to the named values."""
+        for made in reversed(self.made):
+            back = made.reverse(values, d)
+            d = d | {name: d.get(name, 0.0) + value for name, value in back.items()}
         flat, d_flat = np.empty(self._template.size), np.zeros(self._template.size)
         for p, span in self._flat:
             flat[span] = values[p.name].ravel()

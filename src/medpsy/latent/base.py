@@ -20,7 +20,7 @@ import numpy as np
 
 from medpsy.errors import SpecError, nearest
 from medpsy.latent.levels import Levels, PooledLevels
-from medpsy.observed.base import ObservedFamily, observed_family
+from medpsy.observed.base import ObservedFamily, has_categories, observed_family
 from medpsy.parameter import Parameter
 from medpsy.registry import parts
 from medpsy.spec.model_spec import Path
@@ -89,6 +89,8 @@ class Layout:
         means (0) unless given.
     levels : Levels, optional
         The clusters of the persons, where there are any.
+    categories : tuple of tuple of str
+        Labels of the categories of every node, lowest first; none where its values are no categories.
     pooled : tuple of PooledLevels
         Person variables whose levels have effects from a common distribution.
     """
@@ -104,6 +106,7 @@ class Layout:
     centre: np.ndarray
     at: np.ndarray | None = None
     levels: Levels | None = None
+    categories: tuple[tuple[str, ...], ...] = ()
     pooled: tuple[PooledLevels, ...] = ()
 
     @cached_property
@@ -141,12 +144,36 @@ class Layout:
                 found.setdefault(role.name, []).append(i)
         return {name: np.array(where, dtype=int) for name, where in found.items()}
 
+    @cached_property
+    def by_category(self) -> frozenset[str]:
+        """Names of the parameters that have a value for each category."""
+        roles = [role for one in self.observed if one is not None for role in one.roles]
+        return frozenset(role.name for role in roles if role.per_category)
+
+    def cell(self, name: str, node: int) -> tuple[Any, ...]:
+        """Where a parameter of an observed node stands in its array (..., variable[, category])."""
+        place = int(np.flatnonzero(self.roles[name] == node)[0])
+        if name in self.by_category:
+            return (..., place, slice(len(self.categories[node])))
+        return (..., place)
+
     def own(self, node: int, p: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters (...,) of the family of one observed node but its intercept, which eta holds."""
+        """Parameters of the family of one observed node but its intercept, which eta holds: (...,), or
+        (..., category)."""
         return {
-            name: p[name][..., int(np.flatnonzero(where == node)[0])]
+            name: p[name][self.cell(name, node)]
             for name, where in self.roles.items()
             if name != "intercept" and node in where
+        }
+
+    def thresholds(self, p: Mapping[str, Any], xp: Any) -> dict[str, Any]:
+        """Thresholds (..., K-1) of every node with categories, at the means of what explains it."""
+        pairs: list[tuple[int, Any]] = [
+            (i, one) for i, one in enumerate(self.observed) if one is not None and has_categories(one)
+        ]
+        return {
+            self.nodes[i]: one.thresholds(p["category_prob"][self.cell("category_prob", i)], xp)
+            for i, one in pairs
         }
 
     @cached_property

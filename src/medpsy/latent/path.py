@@ -52,7 +52,7 @@ class PathStructure:
         return rows
 
     def parameters(self, layout: Layout, table: ParameterTable) -> tuple[Parameter, ...]:
-        """``path``, ``intercept``, ``residual_sd`` and a Cholesky factor per clique, where they exist."""
+        """``path``, those of observed families and a Cholesky factor per clique, where they exist."""
         out = []
         if layout.coefficients:
             names = tuple(c.name for c in layout.coefficients)
@@ -61,13 +61,17 @@ class PathStructure:
         for role, where in layout.roles.items():
             names = tuple(layout.nodes[i] for i in where)
             priors = tuple(table.prior(f"{role}.{name}") for name in names)
-            out.append(Parameter(role, (f"{role}_of",), (names,), priors))
+            dims, coords, lengths = (f"{role}_of",), (names,), None
+            if role in layout.by_category:
+                lengths = tuple(len(layout.categories[i]) for i in where)
+                dims, coords = (*dims, f"{role}_category"), (names, tuple(map(str, range(max(lengths)))))
+            out.append(Parameter(role, dims, coords, priors, lengths))
         return (*out, *clique_parameters(layout, table))
 
     def equations(self, p: dict[str, Any], layout: Layout, xp: Any) -> Equations:
         """Place every coefficient where the layout says."""
         size, width = len(layout.nodes), 1 + len(layout.columns)
-        observed, spread = layout.measured, layout.roles.get("residual_sd", _NONE)
+        constant, spread = layout.roles.get("intercept", _NONE), layout.roles.get("residual_sd", _NONE)
         path = p["path"] if layout.coefficients else xp.zeros((0,))
         b = xp.place((size, size), *layout.inner_cells, path[..., layout.inner])
         if layout.at is not None:
@@ -77,14 +81,14 @@ class PathStructure:
                 b = b + xp.place((size, size), np.array([c.target]), np.array([c.source]), own)
         rows, cols = layout.outer_cells
         g_values, g_rows, g_cols = [path[..., layout.outer]], [rows], [cols]
-        if observed.size:
+        if constant.size:
             g_values.append(p["intercept"])
-            g_rows.append(observed)
-            g_cols.append(np.zeros(observed.size, dtype=int))
+            g_rows.append(constant)
+            g_cols.append(np.zeros(constant.size, dtype=int))
         g = xp.place(
             (size, width), np.concatenate(g_rows), np.concatenate(g_cols), xp.concatenate(g_values, axis=-1)
         )
-        latent = np.setdiff1d(np.arange(size), observed)
+        latent = np.setdiff1d(np.arange(size), layout.measured)
         if spread.size:
             ones = xp.zeros((*p["residual_sd"].shape[:-1], latent.size)) + 1.0
             values = xp.concatenate([ones, p["residual_sd"]], axis=-1)
@@ -106,8 +110,8 @@ class PathStructure:
                     grad[i] = d.b[c.target, c.source] * value
             grad[layout.outer] = d.g[layout.outer_cells]
             out["path"] = grad
-        if layout.measured.size:
-            out["intercept"] = d.g[layout.measured, 0]
+        if "intercept" in layout.roles:
+            out["intercept"] = d.g[layout.roles["intercept"], 0]
         if "residual_sd" in layout.roles:
             out["residual_sd"] = d.d[layout.roles["residual_sd"]]
         return out

@@ -1,4 +1,4 @@
-"""Mediators that are binary or counts: a product of the paths beside them is no indirect effect.
+"""Mediators that are binary, ordinal or counts: a product of the paths beside them is no indirect effect.
 
 The path into such a mediator is on the scale of its link (logit, log), the path out of it per unit of its
 value; only effects under do() put the two together (VanderWeele & Vansteelandt, 2010,

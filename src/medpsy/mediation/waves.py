@@ -15,6 +15,7 @@ from typing import Protocol
 from medpsy.errors import SpecError, nearest
 from medpsy.registry import parts
 from medpsy.spec.model_spec import ModelSpec
+from medpsy.spec.same import with_same
 from medpsy.spec.syntax import parse_model
 from medpsy.spec.waves import Series, Waves
 
@@ -60,6 +61,8 @@ def from_waves(spec: ModelSpec) -> ModelSpec:
     if spec.waves is None:
         return spec
     made = parse_model(wave_text(spec.waves), family=spec.waves.family, name=spec.name)
+    if spec.waves.family != "gaussian":
+        made = with_same(made, spec.waves.equal, spec.waves.release)
     return replace(made, priors=spec.priors, note=spec.note, definitions=made.definitions + spec.definitions)
 
 

@@ -34,6 +34,8 @@ class Role:
         Where the parameter stands in tables; an empty ``rhs`` stands for the variable itself.
     in_units : bool
         Whether the parameter is in units of the variable (reported times its sd).
+    per_category : bool
+        Whether the variable has a value for each of its categories (K,), and so needs categories.
     """
 
     name: str
@@ -42,10 +44,11 @@ class Role:
     op: str = "~~"
     rhs: str = ""
     in_units: bool = False
+    per_category: bool = False
 
 
 def intercept(prior: str) -> Role:
-    """The intercept, which every family has."""
+    """The intercept, which families without categories have."""
     return Role("intercept", prior, "Intercepts", "~", "1", in_units=True)
 
 
@@ -53,7 +56,7 @@ def intercept(prior: str) -> Role:
 class Solved:
     """A truth of one variable in numbers: values are centre + scale * (a draw at ``shift`` + terms)."""
 
-    own: Mapping[str, float]
+    own: Mapping[str, Any]
     shift: float = 0.0
     centre: float = 0.0
     scale: float = 1.0
@@ -63,7 +66,7 @@ class ObservedFamily(Protocol):
     """Distribution of an explained observed variable.
 
     ``p`` maps the names of its roles, but for the intercept, which eta holds, to values that broadcast with
-    eta; ``xp`` is the array namespace of :mod:`medpsy.ops`.
+    eta, those per category with one more axis at the end; ``xp`` is the array namespace of :mod:`medpsy.ops`.
     """
 
     name: str
@@ -76,13 +79,14 @@ class ObservedFamily(Protocol):
     #: The expected value is eta itself, so that products of paths are indirect effects.
     linear: bool
     standardised: bool
-    #: What differences of expected values are: ``"difference"``, ``"probability"``, ``"count"``.
+    #: What differences of expected values are: ``"difference"``, ``"probability"``, ``"count"``, ``"score"``.
     scale: str
     roles: tuple[Role, ...]
     #: In plain text with ``{name}`` and ``{terms}``; and whom to cite.
     formula: str
     reference: str
-    #: Keys of ``[truth.observed.NAME]``: default, lowest and highest value (both excluded).
+    #: Keys of ``[truth.observed.NAME]``: default, lowest and highest value (both excluded); a family with
+    #: categories has ``shares`` besides, one number a category.
     truth: Mapping[str, tuple[float, float, float]]
 
     def check(self, name: str, values: np.ndarray) -> None:
@@ -114,6 +118,11 @@ class ObservedFamily(Protocol):
     def solve(self, given: Mapping[str, float], points: np.ndarray, mass: np.ndarray) -> Solved:
         """Numbers of a truth whose terms are distributed over ``points`` with ``mass``."""
         ...
+
+
+def has_categories(family: ObservedFamily) -> bool:
+    """Whether values are categories in order, counted from 0."""
+    return any(role.per_category for role in family.roles)
 
 
 def observed_families() -> dict[str, ObservedFamily]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from medpsy.errors import DataError
 from medpsy.observed.base import Solved, intercept
+from medpsy.ops import Numpy
 
 
 class BernoulliOutcome:
@@ -51,9 +52,7 @@ class BernoulliOutcome:
 
     def mean(self, eta: np.ndarray, p: Mapping[str, Any]) -> np.ndarray:
         """Probability of 1."""
-        from scipy.special import expit
-
-        return np.asarray(expit(eta))
+        return Numpy.logistic(np.asarray(eta))
 
     def quantile(self, u: np.ndarray, eta: np.ndarray, p: Mapping[str, Any]) -> np.ndarray:
         """1 above the probability of 0."""

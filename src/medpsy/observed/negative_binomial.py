@@ -9,6 +9,7 @@ import numpy as np
 
 from medpsy.observed.base import Role, Solved, intercept
 from medpsy.observed.poisson import HIGHEST, PoissonOutcome
+from medpsy.ops import Numpy
 
 
 class NegativeBinomialOutcome(PoissonOutcome):
@@ -45,13 +46,13 @@ class NegativeBinomialOutcome(PoissonOutcome):
         self, y: np.ndarray, eta: np.ndarray, p: Mapping[str, Any]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Derivatives with respect to eta and overdispersion."""
-        from scipy.special import digamma, expit
+        from scipy.special import digamma
 
         a = p["overdispersion"]
         size = 1.0 / a
-        share = expit(eta + np.log(a))  # a mean / (1 + a mean)
+        share = Numpy.logistic(eta + np.log(a))  # a mean / (1 + a mean)
         d_eta = y - (y + size) * share
-        more = np.logaddexp(0.0, eta + np.log(a))
+        more = Numpy.softplus(eta + np.log(a))
         d_size = digamma(y + size) - digamma(size) - more
         return d_eta, {"overdispersion": -(size**2) * d_size + d_eta / a}
 

@@ -7,7 +7,7 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.dims import POSTERIOR
 from medpsy.errors import SpecError
-from medpsy.latent.base import system
+from medpsy.latent.base import Equations, system
 from medpsy.ops import Numpy
 from medpsy.result import Result
 
@@ -78,8 +78,8 @@ def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, n
         spread = np.sqrt(sum(s * own[2] ** 2 for s, own in zip(share, made, strict=True)))
         weight = np.concatenate([s * own[0] for s, own in zip(share, made, strict=True)])
         return weight, np.concatenate([own[1] for own in made], axis=1), spread
-    rows, count = np.unique(data.design, axis=0, return_counts=True)
-    equations = data.model.structure.equations(p, data.layout, Numpy)
+    design, equations = _given(data, data.model.structure.equations(p, data.layout, Numpy))
+    rows, count = np.unique(design, axis=0, return_counts=True)
     mean, chol = system(equations, data.layout, Numpy)
     factors = data.layout.factors
     size = max(len(value) for value in p.values())
@@ -96,3 +96,19 @@ def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, n
         np.broadcast_to(location, (size, len(rows), len(factors))),
         np.broadcast_to(spread, (size, len(factors))),
     )
+
+
+def _given(data: ModelData, eq: Equations) -> tuple[np.ndarray, Equations]:
+    """Design and equations in which variables without normal residuals that explain others are columns: what
+    they are worth to others is their value, not their linear predictor."""
+    layout = data.layout
+    sources = {c.source for c in layout.coefficients if not c.from_column}
+    known = [int(i) for i in layout.measured if i in sources and not layout.normal[i]]
+    if not known:
+        return data.design, eq
+    width = data.design.shape[1]
+    g = np.concatenate([eq.g, np.zeros((*eq.g.shape[:-1], len(known)))], axis=-1)
+    b, d = eq.b.copy(), eq.d.copy()
+    g[..., known, :], b[..., known, :], d[..., known] = 0.0, 0.0, 0.0
+    g[..., known, width + np.arange(len(known))] = 1.0
+    return np.column_stack([data.design, data.observed[:, known]]), Equations(b, g, d, eq.z)

@@ -33,7 +33,7 @@ def mediational_e_value(result: Result, *, interval: float = 0.95, **options: An
     result : Result
     interval : float
     **options
-        low, high, at, exposure, outcome, draws, seed of :func:`medpsy.posterior.natural.natural`.
+        low, high, at, exposure, outcome, category, draws, seed of :func:`medpsy.posterior.natural.natural`.
 
     Returns
     -------
@@ -44,14 +44,15 @@ def mediational_e_value(result: Result, *, interval: float = 0.95, **options: An
     Raises
     ------
     SpecError
-        The outcome is a number or a construct, whose effects are differences.
+        The outcome is a number, an expected score or a construct, whose effects are differences.
     """
     check_interval(interval)
     means, about = expected_outcomes(result, **options)
-    if about["scale"] == "difference":
+    if about["scale"] in ("difference", "score"):
         raise SpecError(
             f"the outcome '{about['outcome']}' has no risk ratio",
-            hint="E-values are for binary outcomes and counts, tipping_points() for numbers and constructs.",
+            hint="E-values are for binary outcomes, counts and a category of an ordinal one (category=...), "
+            "tipping_points() is for numbers and constructs.",
         )
     pairs = {"natural direct": ("10", "00"), "natural indirect": ("11", "10"), "total": ("11", "00")}
     rows = []

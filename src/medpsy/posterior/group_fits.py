@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from medpsy.survey.survey import Survey
 
 #: Prior of the differences in units of their sd, and of that sd: heavy tails let a few differ much.
 HEAVY, SPREAD = "StudentT(2, 0, 1)", "HalfNormal(0.1)"
+LOG = logging.getLogger("medpsy")
 ALL_EQUAL, NEARLY, RELEASED = "all items equal", "differences shrunk", "flagged items free"
 
 
@@ -80,16 +82,17 @@ def dif_fits(
     shrink = tuple(part.name for part in parts if part.word in COMPARABLE)
     priors = {f"difference.{name}": HEAVY for name in shrink} | {"difference_sd": SPREAD}
     nearly = Groups(by, shrink=shrink, reference=reference, along=along)
-    out = {
-        ALL_EQUAL: fit_groups(spec, survey, Groups(by, reference=reference), sampling),
-        NEARLY: fit_groups(spec, survey, nearly, sampling, priors),
-    }
+    LOG.info("Items by %s: fitting the model with %s", by, ALL_EQUAL)
+    out = {ALL_EQUAL: fit_groups(spec, survey, Groups(by, reference=reference), sampling)}
+    LOG.info("Items by %s: fitting the model with %s", by, NEARLY)
+    out[NEARLY] = fit_groups(spec, survey, nearly, sampling, priors)
     rows = dif_table(out[NEARLY], flag=flag, relevant=relevant)
     flagged = rows[rows["flagged"]]
     release = tuple(
         dict.fromkeys(f"{c}.{i}" for c, i in zip(flagged["coordinate"], flagged["item"], strict=True))
     )
     if release:
+        LOG.info("Items by %s: fitting the model with %s", by, RELEASED)
         groups = Groups(by, release=release, reference=reference, along=along)
         out[RELEASED] = fit_groups(spec, survey, groups, sampling)
     return out
@@ -133,7 +136,8 @@ def invariance_fits(
     """The model at every level of invariance that is asked for."""
     model: ComposedModel = compose(spec)
     known = ladder(by, list(model.families.values()), reference)
-    return {
-        level: fit_groups(spec, survey, replace(known[level], release=tuple(release)), sampling)
-        for level in chosen_levels(known, levels)
-    }
+    out, chosen = {}, chosen_levels(known, levels)
+    for number, level in enumerate(chosen, 1):
+        LOG.info("Invariance over %s: fitting level '%s' (%d of %d)", by, level, number, len(chosen))
+        out[level] = fit_groups(spec, survey, replace(known[level], release=tuple(release)), sampling)
+    return out

@@ -10,7 +10,7 @@ doi:10.3389/fpsyg.2013.00770).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 
 from medpsy.errors import SpecError, nearest
 from medpsy.families.base import ResponseFamily
-from medpsy.families.coordinates import coordinates_of
+from medpsy.families.coordinates import Coordinate, coordinates_of
 from medpsy.posterior.alignment import DISTRUST, Aligned, align
 from medpsy.posterior.by_group import joint_values
 from medpsy.posterior.group_means import group_means, moments
@@ -199,24 +199,9 @@ def aligned_differences(
         if block.name not in found:
             continue
         parts = {part.role: part for part in groups.coordinates[block.name].parts if part.role}
-        own = found[block.name]
-        scale = np.log(np.abs(own.loading)) if parts["scale"].multiply else own.loading
-        # Back to thresholds: higher means harder.
-        place = -own.intercept if parts["location"].word == "thresholds" else own.intercept
-        for role, values in (("scale", scale), ("location", place)):
-            for g, level in enumerate(groups.levels):
-                if g == reference:
-                    continue
-                draws = values[:, g] - values[:, reference]
-                limit = parts[role].relevant
-                for j, item in enumerate(block.construct.items):
-                    lower, upper = bounds(draws[:, j], interval)
-                    rows.append(
-                        (
-                            block.name, item, parts[role].name, level, groups.levels[reference],
-                            draws[:, j].mean(), lower, upper, limit, (np.abs(draws[:, j]) > limit).mean(),
-                        )
-                    )  # fmt: skip
+        rows += aligned_rows(
+            found[block.name], parts, groups.levels, reference, block.name, block.construct.items, interval
+        )
     names = ["construct", "item", "coordinate", "group", "against", "mean", "lower", "upper", "relevant"]
     frame = pd.DataFrame(rows, columns=[*names, "p_relevant"]).astype(
         dict.fromkeys([*names[5:], "p_relevant"], float)
@@ -224,6 +209,33 @@ def aligned_differences(
     frame.attrs["share"] = (frame["p_relevant"] > 0.5).groupby(frame["construct"]).mean().to_dict()
     frame.attrs["distrust"] = DISTRUST
     return frame
+
+
+def aligned_rows(
+    own: Aligned,
+    parts: Mapping[str, Coordinate],
+    levels: Sequence[str],
+    reference: int,
+    construct: str,
+    items: Sequence[str],
+    interval: float,
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of :func:`aligned_differences` for one construct; ``parts`` are coordinates by role."""
+    scale = np.log(np.abs(own.loading)) if parts["scale"].multiply else own.loading
+    # Back to thresholds: higher means harder.
+    place = -own.intercept if parts["location"].word == "thresholds" else own.intercept
+    for role, values in (("scale", scale), ("location", place)):
+        for g, level in enumerate(levels):
+            if g == reference:
+                continue
+            draws = values[:, g] - values[:, reference]
+            limit = parts[role].relevant
+            for j, item in enumerate(items):
+                lower, upper = bounds(draws[:, j], interval)
+                yield (
+                    construct, item, parts[role].name, level, levels[reference], draws[:, j].mean(), lower,
+                    upper, limit, (np.abs(draws[:, j]) > limit).mean(),
+                )  # fmt: skip
 
 
 def means_by_level(

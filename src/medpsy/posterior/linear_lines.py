@@ -43,8 +43,13 @@ def linear_lines(
         pairs = [
             (c.left, c.right, c.label or "") for c in said if any({c.left, c.right} <= g for g in groups)
         ]
+    linear = result.model.spec.linear
+    fixed = {} if linear is None else {i.target: i.value for i in linear.intercepts if i.value is not None}
     for left, right, own in pairs:
-        if head == "intercept":
+        draws: np.ndarray | float
+        if head == "intercept" and left in fixed:
+            draws = fixed[left]  # through z-scores and back it would be off by a rounding error
+        elif head == "intercept":
             draws = intercepts(structure, values, layout)[..., layout.nodes.index(left)]
         elif head == "residual_sd":
             draws = variances(structure, values, layout)[..., layout.nodes.index(left)]

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from medpsy.errors import SpecError
+from medpsy.observed.base import has_categories
 from medpsy.ops import Numpy
 from medpsy.posterior.conditional import numbers
 from medpsy.posterior.draws import thinned
@@ -40,6 +41,7 @@ def natural(
     at: Mapping[str, Value] | None = None,
     exposure: str | None = None,
     outcome: str | None = None,
+    category: Value | None = None,
     interval: float = 0.95,
     draws: int = 500,
     seed: int = 0,
@@ -53,12 +55,15 @@ def natural(
         Values of the exposure that are compared: for a number its mean and one unit more unless given, for a
         category its first and last level, for a construct 0 and 1 (residual sd).
     mediators_at : mapping of str to float, optional
-        Value of every mediator for the controlled direct effect; their means (constructs and binary ones: 0)
-        unless given.
+        Value of every mediator for the controlled direct effect; their means (constructs and binary ones: 0,
+        ordinal ones: the median category) unless given.
     at : mapping of str to float or str, optional
         Covariates and moderators that everybody is given this value of, instead of averaging over them.
     exposure, outcome : str, optional
         Those of the mediation unless given.
+    category : float or str, optional
+        Of an ordinal outcome: the category (its label, or its value) whose probability is compared; the
+        expected score unless given.
     interval : float
     draws : int
         Posterior draws used, at even distances.
@@ -68,19 +73,20 @@ def natural(
     -------
     DataFrame
         effect, mean, median, sd, lower, upper, p_direction: differences of expected outcomes in the outcome's
-        own units, of probabilities where it is binary, of expected counts where it is a count.
-        ``attrs``: low, high, scale.
+        own units, of probabilities where it is binary, of expected counts where it is a count, of expected
+        scores (categories at distance 1), or of probabilities of a ``category``, where it is ordinal.
+        ``attrs``: low, high, scale, category.
 
     Raises
     ------
     SpecError
-        No mediation, an unknown value, a mediator that is none.
+        No mediation, an unknown value, a mediator that is none, a category that the outcome does not have.
     """
     _refuse_levels(result)
     check_interval(interval)
     means, about = expected_outcomes(
         result, low=low, high=high, mediators_at=mediators_at, at=at, exposure=exposure, outcome=outcome,
-        draws=draws, seed=seed,
+        category=category, draws=draws, seed=seed,
     )  # fmt: skip
     found = {
         "natural direct": means["10"] - means["00"], "natural indirect": means["11"] - means["10"],
@@ -109,6 +115,7 @@ def expected_outcomes(
     at: Mapping[str, Value] | None = None,
     exposure: str | None = None,
     outcome: str | None = None,
+    category: Value | None = None,
     draws: int = 500,
     seed: int = 0,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -119,7 +126,7 @@ def expected_outcomes(
     means : dict
         ``"10"`` is E Y(x1, M(x0)), ``"1m"`` E Y(x1, m), and so on.
     about : dict
-        exposure, outcome, low, high, scale, mediators_at.
+        exposure, outcome, low, high, scale, category, mediators_at.
     """
     worlds = _Worlds(result, draws, seed)
     for name, value in (at or {}).items():
@@ -133,9 +140,12 @@ def expected_outcomes(
     between = worlds.between(x, y)
     held = worlds.mediator_values(between, mediators_at)
     family = worlds.layout.observed[worlds.layout.nodes.index(y)]
+    scale = "difference" if family is None else family.scale
+    if category is not None:
+        worlds.category, scale = worlds.place(y, category), "probability"
     about = {
         "exposure": x, "outcome": y, "low": values[0], "high": values[1], "mediators_at": dict(held),
-        "scale": "difference" if family is None else family.scale,
+        "scale": scale, "category": category,
     }  # fmt: skip
     return worlds.means(x, y, between, values, held), about
 
@@ -163,6 +173,8 @@ class _Worlds:
         self.spread = np.broadcast_to(spread, (self.size, *spread.shape[-2:]))
         self.given = {c.name: self.data.design[:, i + 1] for i, c in enumerate(self.layout.columns)}
         self.offset = self._offsets()
+        #: Place of the category of the outcome that is asked about; None for expected values.
+        self.category: int | None = None
 
     def ends(self, exposure: str | None, outcome: str | None) -> tuple[str, str]:
         design = self.result.model.spec.design
@@ -173,6 +185,19 @@ class _Worlds:
         if not any(len(way.stations) > 2 for way in self.along.ways(x, y)):
             raise SpecError(f"no mediator stands between '{x}' and '{y}'", hint="Look at the path diagram.")
         return x, y
+
+    def place(self, y: str, category: Value) -> int:
+        """Place of a category of the outcome, given by its label or its value."""
+        node = self.layout.nodes.index(y)
+        labels = self.layout.categories[node] if self.layout.categories else ()
+        if not labels:
+            raise SpecError(f"'{y}' has no categories in order", hint="Leave category out.")
+        if isinstance(category, str) and category in labels:
+            return labels.index(category)
+        place = -1.0 if isinstance(category, str) else float(category) - float(self.layout.centre[node])
+        if place not in range(len(labels)):
+            raise SpecError(f"'{category}' is no category of '{y}'", hint=f"It has {', '.join(labels)}.")
+        return int(place)
 
     def exposure_values(self, x: str, low: Value | None, high: Value | None) -> tuple[Value, Value]:
         levels = self.along.levels(x)
@@ -205,8 +230,10 @@ class _Worlds:
                 raise SpecError(f"'{name}' is no mediator here", hint=f"Mediators: {', '.join(between)}.")
         centre = dict(zip(self.layout.nodes, self.layout.centre, strict=True))
         for i, family in enumerate(self.layout.observed):
-            if family is not None and not family.standardised and family.scale != "probability":
-                centre[self.layout.nodes[i]] = float(np.nanmean(self.data.observed[:, i]))
+            if family is None or family.standardised or family.scale == "probability":
+                continue
+            middle = np.nanmedian if has_categories(family) else np.nanmean
+            centre[self.layout.nodes[i]] += float(middle(self.data.observed[:, i]))
         return {name: float((given or {}).get(name, centre[name])) for name in between}
 
     def means(
@@ -283,9 +310,12 @@ class _Worlds:
         return total
 
     def _expected(self, draw: int, value: Mapping[str, np.ndarray], y: str, noise: np.ndarray) -> np.ndarray:
-        """Expected outcome of every person in its own units: a mean, a probability, a count."""
+        """Expected outcome of every person in its own units: a mean, a probability, a count, a score."""
         node = self.layout.nodes.index(y)
         expected, family = self._linear(draw, value, node), self.layout.observed[node]
+        if self.category is not None:
+            chances: Any = family
+            return np.asarray(chances.probabilities(expected, self._own(draw, node))[..., self.category])
         if family is not None:
             expected = family.mean(expected, self._own(draw, node))
         return self.layout.centre[node] + self.layout.unit[node] * expected

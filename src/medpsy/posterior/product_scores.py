@@ -1,8 +1,10 @@
-"""Constructs that are multiplied with each other: scores of persons, and how they spread over the persons."""
+"""Constructs that are multiplied with each other, or stand beside binary variables and the like: scores of
+persons, and how constructs spread over the persons."""
 
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -39,16 +41,19 @@ class ProductDraws:
         for sweep in range(sweeps):
             keep = self.begun or sweep >= FIRST // 2
             for block, own in zip(data.blocks, sums, strict=True):
-                self._update(block.factor, own, eq, coefficients, keep)
+                self._update(block.factor, own, eq, coefficients, p, keep)
             self.count += int(keep)
         self.begun = True
         return self.theta.copy()
 
-    def _update(self, d: int, sums: np.ndarray, eq: Equations, coefficients: np.ndarray, keep: bool) -> None:
+    def _update(
+        self, d: int, sums: np.ndarray, eq: Equations, coefficients: np.ndarray | None,
+        p: dict[str, np.ndarray], keep: bool,
+    ) -> None:  # fmt: skip
         values = np.where(np.isnan(self.data.observed), 0.0, self.data.observed)
         values[:, self.data.layout.factors] = self.theta
         log_density = sums + log_joint(
-            self.data, eq, coefficients, values, int(self.data.layout.factors[d]), self.nodes
+            self.data, eq, coefficients, values, int(self.data.layout.factors[d]), self.nodes, p
         )
         mass = np.exp(log_density - log_density.max(axis=1, keepdims=True))
         mass /= mass.sum(axis=1, keepdims=True)
@@ -68,7 +73,13 @@ class ProductDraws:
 
 
 def log_joint(
-    data: ModelData, eq: Equations, coefficients: np.ndarray, values: np.ndarray, node: int, t: np.ndarray
+    data: ModelData,
+    eq: Equations,
+    coefficients: np.ndarray | None,
+    values: np.ndarray,
+    node: int,
+    t: np.ndarray,
+    p: dict[str, np.ndarray],
 ) -> np.ndarray:
     """Log-density (person, t) of all nodes with one of them at ``t``, up to a constant.
 
@@ -78,15 +89,24 @@ def log_joint(
     size = len(layout.nodes)
     at = np.repeat(values[:, None, :], len(t), axis=1)
     at[:, :, node] = t
-    residual = at - at @ eq.b.T - (data.design @ eq.g.T)[:, None, :]
+    eta = at @ eq.b.T + (data.design @ eq.g.T)[:, None, :]
     for i in layout.products:
+        assert coefficients is not None
         c = layout.coefficients[i]
-        residual[..., c.target] -= coefficients[i] * at[..., [c.source, *c.times]].prod(-1)
-    spread = eq.d[:, None] * eq.z
+        eta[..., c.target] += coefficients[i] * at[..., [c.source, *c.times]].prod(-1)
     missing = np.isnan(data.observed) & ~layout.latent
+    residual = at - eta
     residual[np.broadcast_to(missing[:, None, :], residual.shape)] = 0.0
-    white = np.linalg.solve(spread, residual.reshape(-1, size).T)
-    return (-0.5 * (white**2).sum(0)).reshape(len(values), len(t))
+    normal = np.flatnonzero([family is None or family.normal for family in layout.observed])
+    spread = (eq.d[:, None] * eq.z)[np.ix_(normal, normal)]
+    white = np.linalg.solve(spread, residual[..., normal].reshape(-1, normal.size).T)
+    total = (-0.5 * (white**2).sum(0)).reshape(len(values), len(t))
+    for j in np.setdiff1d(np.arange(size), normal):
+        family: Any = layout.observed[j]
+        given = ~missing[:, j]
+        y = at[given, :, j]
+        total[given] += family.log_prob(y, eta[given, :, j], layout.own(int(j), p), Numpy)
+    return total
 
 
 def marginal_moments(

@@ -18,7 +18,7 @@ from medpsy.bind import ModelData, local
 from medpsy.dims import FACTOR, PERSON
 from medpsy.engines.base import gaussian_given, observed_patterns
 from medpsy.engines.quadrature import answer_sums
-from medpsy.errors import FitError
+from medpsy.errors import FitError, SpecError
 from medpsy.families.crossed import Crossed
 from medpsy.latent.base import system
 from medpsy.ops import Numpy
@@ -66,6 +66,11 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     data = result.data
     if not data.blocks:
         raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
+    if data.method is not None:
+        raise SpecError(
+            "scores and simulated answers are not for a model with a method factor",
+            hint="Ask the fit of the constructs alone.",
+        )
     if data.groups is not None:
         # On the scale that the groups share, each with its own prior.
         parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
@@ -82,7 +87,7 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
     else:
         crossed = any(isinstance(family, Crossed) for family in data.model.families.values())
         chain: JointDraws | ProductDraws | _Chain = JointDraws(data, rng) if crossed else _Chain(data, rng)
-        if data.layout.products.size:
+        if data.layout.products.size or data.layout.not_normal:
             chain = ProductDraws(data, rng)
         drawn = np.stack([chain.draw(at(p, s)) for s in range(len(next(iter(p.values()))))])
         mean, sd = chain.moments()

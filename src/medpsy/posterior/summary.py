@@ -177,7 +177,7 @@ def _lines(result: Result) -> Iterator[Line]:
             at = [block.name for block in result.data.blocks].index(row.lhs)
             yield Line(row.section, row.lhs, row.op, row.rhs, "", _prior(row), values[head][..., at])
         elif row.target.count(".") == 1 and row.target.partition(".")[2] not in result.model.families:
-            yield _observed(result, row, values)
+            yield from _observed(result, row, values)
         else:
             yield from _item(result, row, values)
 
@@ -246,7 +246,7 @@ def _levels(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) ->
         at = stop
 
 
-def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Line:
+def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
     """A parameter of the family of an explained observed variable, in its own units."""
     layout = result.data.layout
     role, _, name = row.target.partition(".")
@@ -254,26 +254,39 @@ def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
     parameter = next(p for p in result.data.parameters if p.name == role)
     family = layout.observed[node]
     assert family is not None
+    if role in layout.by_category:
+        shift = _at_zero(result, node, values)
+        for k, label in enumerate(layout.categories[node][1:]):
+            draws = values[f"threshold_{name}"][..., k] - shift
+            prior = f"{_prior(row)} on category probabilities"
+            yield Line(row.section, name, row.op, f"{row.rhs}{k + 1}", label, prior, draws)
+        return
     in_units = next(r.in_units for r in family.roles if r.name == role)
     draws = values[role][..., parameter.coords[0].index(name)] * (layout.unit[node] if in_units else 1.0)
     prior = _prior(row)
     if family.standardised and in_units:
         prior += " (z-scored)"
     if role == "intercept":
-        draws = draws + layout.centre[node]
-        clusters = result.model.spec.clusters
-        means = clusters.between if clusters is not None else ()
-        for i, path in enumerate(means):
-            if path.target == name:
-                source = layout.nodes.index(path.source)
-                ratio = layout.unit[node] / layout.unit[source]
-                draws = draws - values["path_between"][..., i] * ratio * layout.centre[source]
-        for i, c in enumerate(layout.coefficients):
-            # Where cluster means have paths of their own, those of deviations move no intercept.
-            if c.target == node and not (means and not _upper(layout, c)):
-                at = layout.columns[c.source - 1].centre if c.from_column else layout.centre[c.source]
-                draws = draws - values["coefficient"][..., i] * at
-    return Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+        draws = draws + layout.centre[node] + _at_zero(result, node, values)
+    yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+
+
+def _at_zero(result: Result, node: int, values: dict[str, np.ndarray]) -> Any:
+    """What the linear predictor of a node loses where all that explains it is zero instead of at its mean."""
+    layout, clusters = result.data.layout, result.model.spec.clusters
+    means = clusters.between if clusters is not None else ()
+    total: Any = 0.0
+    for i, path in enumerate(means):
+        if path.target == layout.nodes[node]:
+            source = layout.nodes.index(path.source)
+            ratio = layout.unit[node] / layout.unit[source]
+            total = total - values["path_between"][..., i] * ratio * layout.centre[source]
+    for i, c in enumerate(layout.coefficients):
+        # Where cluster means have paths of their own, those of deviations move no intercept.
+        if c.target == node and not (means and not _upper(layout, c)):
+            at = layout.columns[c.source - 1].centre if c.from_column else layout.centre[c.source]
+            total = total - values["coefficient"][..., i] * at
+    return total
 
 
 def _upper(layout: Layout, c: Coefficient) -> bool:

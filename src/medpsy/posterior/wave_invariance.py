@@ -32,6 +32,10 @@ from medpsy.spec.model_spec import ModelSpec
 from medpsy.survey.survey import Survey
 
 LEVELS = (CONFIGURAL, "loadings", "intercepts", "residuals")
+#: Columns of the table of means.
+MEANS = (
+    "level", "construct", "group", "against", "difference", "d", "lower", "upper", "p_direction", "stability",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def wave_fits(
     return {level: fit(compose(wave_model(asked, level, release)), numbers, **sampling) for level in chosen}
 
 
-def wave_table(results: Mapping[str, Result]) -> pd.DataFrame:
+def wave_table(results: Mapping[str, Result], levels: Sequence[str] = LEVELS) -> pd.DataFrame:
     """One row per level: what is equal, elpd, difference to the level before, verdict in words.
 
     Returns
@@ -151,7 +155,7 @@ def wave_table(results: Mapping[str, Result]) -> pd.DataFrame:
             warnings.simplefilter("ignore", UserWarning)  # Pareto k is the gate's business
             own = loo(result)
         row: dict[str, Any] = {
-            "level": level, "equal": ", ".join(LEVELS[1 : LEVELS.index(level) + 1]) or "nothing",
+            "level": level, "equal": ", ".join(levels[1 : levels.index(level) + 1]) or "nothing",
             "elpd": float(own.elpd), "p_loo": float(own.p), "elpd_diff": np.nan, "se_diff": np.nan,
             "verdict": "the waves have all to themselves" if level == CONFIGURAL else "",
         }  # fmt: skip
@@ -166,37 +170,43 @@ def wave_table(results: Mapping[str, Result]) -> pd.DataFrame:
 
 
 def wave_means(
-    results: Mapping[str, Result], asked: Sequence[Waves], *, interval: float = 0.95
+    results: Mapping[str, Result],
+    asked: Sequence[Waves],
+    *,
+    interval: float = 0.95,
+    levels: Sequence[str] = LEVELS,
+    known: str = "intercepts",
 ) -> pd.DataFrame:
-    """Change of the latent mean between every two waves, under every level with equal intercepts.
+    """Change of the latent mean between every two waves, under every level from ``known`` on.
 
     Returns
     -------
     DataFrame
-        level, construct, group (the later wave), against, difference (in units of the first item), d (in
-        pooled sds of the two waves), lower, upper (of d), p_direction, stability (correlation of the
-        construct with itself).
+        level, construct, group (the later wave), against, difference (in units of the first item; of ordinal
+        items in sds of the first wave), d (in pooled sds of the two waves), lower, upper (of d),
+        p_direction, stability (correlation of the construct with itself).
     """
     rows: list[tuple[Any, ...]] = []
     for level, result in results.items():
-        if LEVELS.index(level) < LEVELS.index("intercepts"):
+        if levels.index(level) < levels.index(known):
             continue
         mean, sd, r = latent_moments(result)
         for one in asked:
             for early, late in combinations(one.items, 2):
                 a, b = one.latent(early), one.latent(late)
-                change = mean[b] - mean[a]
-                d = change / np.sqrt((sd[a] ** 2 + sd[b] ** 2) / 2)
-                lower, upper = bounds(d, interval)
-                rows.append((
-                    level, one.construct, late, early, change.mean(), d.mean(), float(lower), float(upper),
-                    float(direction(d)), float(r[a, b].mean()),
-                ))  # fmt: skip
-    names = [
-        "level", "construct", "group", "against", "difference", "d", "lower", "upper", "p_direction",
-        "stability",
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=names)
+                own = change_row((mean[a], mean[b]), (sd[a], sd[b]), interval)
+                rows.append((level, one.construct, late, early, *own, float(r[a, b].mean())))
+    return pd.DataFrame(rows, columns=list(MEANS))
+
+
+def change_row(
+    mean: tuple[np.ndarray, np.ndarray], sd: tuple[np.ndarray, np.ndarray], interval: float
+) -> tuple[float, ...]:
+    """Difference, d, its bounds and its direction, from draws of an early and a late wave."""
+    change = mean[1] - mean[0]
+    d = change / np.sqrt((sd[0] ** 2 + sd[1] ** 2) / 2)
+    lower, upper = bounds(d, interval)
+    return (float(change.mean()), float(d.mean()), float(lower), float(upper), float(direction(d)))
 
 
 def latent_moments(
@@ -208,7 +218,8 @@ def latent_moments(
     place, chol = system(data.model.structure.equations(p, layout, Numpy), layout, Numpy)
     size = len(next(iter(p.values())))
     covariance = np.broadcast_to(chol @ np.swapaxes(chol, -1, -2), (size, *chol.shape[-2:]))
-    at = {name: layout.nodes.index(name) for name in data.model.spec.latents}
+    latent = (*data.model.spec.latents, *(c.name for c in data.model.spec.constructs))
+    at = {name: layout.nodes.index(name) for name in latent}
     spread = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     mean = {
         name: np.broadcast_to(layout.centre[i] + layout.unit[i] * place[..., i, 0], size)

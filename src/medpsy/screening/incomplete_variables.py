@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from medpsy.errors import DataError, SpecError
-from medpsy.survey.survey import Survey
+from medpsy.survey.survey import NO_ANSWER, Survey
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class RequireVariables:
     Parameters
     ----------
     names : tuple or list of str
-        Person variables of the instrument: a model conditions on covariates, so it cannot do without them.
-        None by default.
+        Person variables (or items) of the instrument: a model conditions on covariates, so it cannot
+        do without them. None by default.
     """
 
     name: ClassVar[str] = "require_variables"
@@ -44,6 +44,9 @@ class RequireVariables:
         """Bool array, shape (N,): at least one of the variables missing."""
         flagged = np.zeros(survey.n_person, bool)
         for name in self.names:
+            if name in survey.instrument.items:
+                flagged |= survey.item_codes([name])[:, 0] == NO_ANSWER
+                continue
             variable = survey.variable(name)
             if name not in survey.variables:
                 raise DataError(

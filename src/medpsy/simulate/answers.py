@@ -187,6 +187,9 @@ class _Filled:
 
     def variable(self, name: str, values: np.ndarray) -> None:
         """Keep the values of a variable; numbers stay in their range."""
+        if name in self._where:
+            self.item(name, values)
+            return
         self._empty.pop(name)
         variable = self.declared[name]
         if variable.kind == "category":

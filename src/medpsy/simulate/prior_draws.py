@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from medpsy.ops import Numpy
 from medpsy.parameter import Parameter
 
 
@@ -25,7 +26,10 @@ def draw_prior(
     dict of str to ndarray, shape (size, *shape of the parameter)
         A correlation matrix comes as its lower Cholesky factor.
     """
-    out = {p.name: _draw(p, rng, size) for p in parameters if not p.copy_of}
+    out = {p.name: _draw(p, rng, size) for p in parameters if p.free}
+    for p in parameters:
+        if p.made is not None:
+            out |= p.made.forward(out, Numpy)
     return {p.name: out[p.copy_of or p.name] for p in parameters}
 
 

@@ -9,7 +9,9 @@
     [truth.means]
     x1 = 10                       # intercepts and means; 0 unless said
 
-What the model fixes needs no mention. Loadings are 1 unless said, other paths 0.
+What the model fixes needs no mention. Loadings are 1 unless said, other paths 0. Ordinal items have tables
+``[truth.items.NAME]`` as elsewhere, with shares as of a construct of mean 0 and sd 1; a construct at a later
+occasion that has none is asked with the items of the first.
 """
 
 from __future__ import annotations
@@ -44,27 +46,24 @@ def read_linear(
     """
     spec, nodes = model.spec, model.sketch.nodes
     assert spec.linear is not None
-    if spec.constructs:
-        raise top.fail(
-            f"'{spec.constructs[0].name}' has ordinal items beside fixed numbers or shared labels",
-            "Simulate from the model without these: the truth of ordinal items is solved for there.",
-        )
     names: dict[str, tuple[str | None, float | None, float]] = {}
     for path in spec.paths:
         key = f"{path.source}=~{path.target}" if path.measured else path.key
         names[key] = (path.label, path.value, 1.0 if path.measured else 0.0)
     paths = _numbers(top.table("paths"), names)
     own = {c.left: c for c in spec.covariances if c.left == c.right}
+    fixed = {c.name: 1.0 for c in spec.constructs if spec.same_as(c.name) is None}
+    latent = {*spec.latents, *(c.name for c in spec.constructs)}
     variance = _numbers(
         top.table("variances"),
-        {n: (own[n].label, own[n].value, 1.0) if n in own else (None, None, 1.0) for n in nodes},
+        {n: (own[n].label, own[n].value, 1.0) if n in own else (None, fixed.get(n), 1.0) for n in nodes},
     )
     pairs = {f"{c.left}~~{c.right}": c for c in spec.covariances if c.left != c.right}
     covariance = _numbers(top.table("covariances"), {k: (c.label, c.value, 0.0) for k, c in pairs.items()})
     stated = {i.target: (i.label, i.value, 0.0) for i in spec.linear.intercepts}
     mean = _numbers(
         top.table("means"),
-        {n: stated.get(n, (None, None, 0.0)) for n in nodes if n in stated or n not in spec.latents},
+        {n: stated.get(n, (None, None, 0.0)) for n in nodes if n in stated or n not in latent},
     )
     for name, value in variance.items():
         if value < 0:

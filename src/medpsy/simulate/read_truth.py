@@ -31,7 +31,7 @@ from medpsy.errors import SpecError, nearest
 from medpsy.families.composite import Composite
 from medpsy.families.explained import Explained
 from medpsy.model import ComposedModel
-from medpsy.observed.base import Solved
+from medpsy.observed.base import ObservedFamily, Solved
 from medpsy.simulate.clusters import read_clusters
 from medpsy.simulate.margins import blurred, combine
 from medpsy.simulate.read_explained import read_explained
@@ -47,7 +47,7 @@ from medpsy.spec.toml_text import TomlText
 from medpsy.survey.instrument import Instrument
 
 _TOP = ("n_person", "seed", "note", "variables", "paths", "correlations", "observed", "items", "clusters")
-_LINEAR = ("n_person", "seed", "note", "variables", "paths", "variances", "covariances", "means")
+_LINEAR = ("n_person", "seed", "note", "variables", "paths", "variances", "covariances", "means", "items")
 
 
 def read_truth(
@@ -97,17 +97,12 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
     n_person = top.whole("n_person", 1)
     variables = _variables(top.table("variables"), model, instrument, n_person)
     levels = {v.name: v.levels for v in instrument.variables if v.kind == "category"}
+    seed = top.whole("seed", 0) if "seed" in top.values else 0
+    note = _note(top.text("note") or model.spec.note, model.spec.name)
     if linear:
         equations, correlation = read_linear(top, model, variables, levels)
-        return Truth(
-            n_person=n_person,
-            seed=top.whole("seed", 0) if "seed" in top.values else 0,
-            note=_note(top.text("note") or model.spec.note, model.spec.name),
-            variables=variables,
-            equations=equations,
-            correlation=correlation,
-            items={},
-        )
+        items = _occasion_items(top.table("items"), model, instrument)
+        return Truth(n_person, seed, note, variables, equations, correlation, items)
     terms = read_terms(top.table("paths"), model, levels)
     correlation = read_correlations(top.table("correlations"), model)
     equations, scores = _solve(top, model, instrument, variables, terms, correlation)
@@ -128,16 +123,32 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
             items[construct.name] = read_nested(own, construct, family, instrument, score)
         else:
             items[construct.name] = read_items(own, construct, family, instrument, score)
-    return Truth(
-        n_person=n_person,
-        seed=top.whole("seed", 0) if "seed" in top.values else 0,
-        note=_note(top.text("note") or model.spec.note, model.spec.name),
-        variables=variables,
-        equations=equations,
-        correlation=correlation,
-        items=items,
-        clusters=read_clusters(top.table("clusters"), model),
-    )
+    clusters = read_clusters(top.table("clusters"), model)
+    return Truth(n_person, seed, note, variables, equations, correlation, items, clusters=clusters)
+
+
+def _occasion_items(
+    tables: TomlTable, model: ComposedModel, instrument: Instrument
+) -> dict[str, dict[str, np.ndarray]]:
+    """Item parameters of the constructs of a linear model; later occasions may have those of the first."""
+    _known(tables, [c.name for c in model.constructs], "is no construct of the model")
+    scores = blurred(np.zeros(1), np.ones(1), 1.0)
+    items: dict[str, dict[str, np.ndarray]] = {}
+    later = {c.name: model.spec.same_as(c.name) for c in model.constructs}
+    for construct in sorted(model.constructs, key=lambda c: later[c.name] is not None):
+        same = later[construct.name]
+        if construct.name in tables.values:
+            own = tables.table(construct.name)
+            items[construct.name] = read_items(
+                own, construct, model.families[construct.name], instrument, scores
+            )
+        elif same is not None:
+            items[construct.name] = items[same.other]
+        else:
+            raise tables.fail(
+                f"the items of '{construct.name}' have no truth", f"Write [truth.items.{construct.name}]."
+            )
+    return items
 
 
 def _note(text: str, name: str) -> str:
@@ -189,27 +200,36 @@ def _solve(
     chol = np.linalg.cholesky(correlation)
     normal: dict[str, np.ndarray] = {}
     outer: dict[str, dict[tuple[str, int | None], float]] = {}
+    curved: dict[str, tuple[float, float]] = {}
     equations, scores = [], {}
     for row, node in zip(chol, nodes, strict=True):
         inner = np.zeros(len(nodes))
         own: dict[tuple[str, int | None], float] = {}
+        mean = noise = 0.0
         for term in terms[node]:
             if term.by:  # met at the means of the moderators, where products are zero
                 continue
             for column, weight in outer.get(term.source, {(term.source, term.level): 1.0}).items():
                 own[column] = own.get(column, 0.0) + term.coefficient * weight
             inner = inner + term.coefficient * normal.get(term.source, np.zeros(len(nodes)))
+            centre, variance = curved.get(term.source, (0.0, 0.0))
+            mean, noise = mean + term.coefficient * centre, noise + term.coefficient**2 * variance
         points, mass = _shift(own, variables)
         family = model.sketch.observed[nodes.index(node)]
         solved, residual_sd = Solved({}), 0.0
         if family is not None:
-            spread = blurred(points, mass, float(np.sqrt(inner @ inner)))
+            spread = blurred(points + mean, mass, float(np.sqrt(inner @ inner + noise)))
             solved = family.solve(observed_numbers(observed, node, family, instrument), *spread)
         if family is None or any(role.name == "residual_sd" for role in family.roles):
             residual_sd = _residual_sd(top, node, inner, row)
             inner = inner + residual_sd * row
             scores[node] = blurred(points, mass, 1.0)
         normal[node], outer[node] = inner, own
+        if family is not None and not family.linear:
+            slope, centre, variance = _straightened(family, solved, *spread)
+            curved[node] = centre, variance
+            normal[node] = slope * inner
+            outer[node] = {column: slope * weight for column, weight in own.items()}
         equations.append(
             Equation(
                 node, families[node], terms[node], residual_sd, solved.centre, solved.scale, solved.shift,
@@ -217,6 +237,22 @@ def _solve(
             )
         )  # fmt: skip
     return tuple(equations), scores
+
+
+def _straightened(
+    family: ObservedFamily, solved: Solved, points: np.ndarray, mass: np.ndarray
+) -> tuple[float, float, float]:
+    """Slope of the straight line of values on their linear predictor, their mean, and the variance around
+    the line: what a binary variable or a count is worth to those that it explains."""
+    eta, u = points + solved.shift, (np.arange(40) + 0.5) / 40
+    values = np.stack([family.quantile(np.full(eta.shape, one), eta, solved.own) for one in u])
+    expected = values.mean(axis=0)
+    centre = float(mass @ expected)
+    off = eta - mass @ eta
+    variance = float(mass @ off**2)
+    slope = float(mass @ (off * expected)) / variance if variance > 0 else 0.0
+    whole = float(mass @ ((values - centre) ** 2).mean(axis=0))
+    return slope, centre, max(whole - slope**2 * variance, 0.0)
 
 
 def _shift(

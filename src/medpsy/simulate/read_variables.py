@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from medpsy.errors import nearest
-from medpsy.observed.base import ObservedFamily
-from medpsy.simulate.read_items import real
+from medpsy.observed.base import ObservedFamily, has_categories
+from medpsy.simulate.read_items import real, row_of
 from medpsy.simulate.spread import Quota, Spread, cut_normal
 from medpsy.spec.toml_table import TomlTable
 from medpsy.survey.instrument import Instrument, Variable
+from medpsy.survey.ordered import declared
 
 
 def read_spread(table: TomlTable, variable: Variable, n_person: int) -> Spread:
@@ -140,7 +143,7 @@ def check_variable(table: TomlTable, spread: Spread, name: str) -> None:
 
 def observed_numbers(
     observed: TomlTable, name: str, family: ObservedFamily, instrument: Instrument
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Numbers of one explained observed variable from ``[truth.observed.NAME]``, defaults filled in.
 
     Raises
@@ -148,6 +151,9 @@ def observed_numbers(
     SpecError
         A key that its family does not have, a number out of its range, a category with other than two levels.
     """
+    if has_categories(family):
+        shares, lowest = _category_shares(observed, name, instrument)
+        return {"shares": shares, "lowest": lowest}
     table, variable = observed.table(name), _declared(instrument, observed, name)
     table.only(tuple(family.truth))
     if variable.kind == "category":
@@ -169,6 +175,32 @@ def observed_numbers(
                 f"{key} of '{name}' is {found[key]:g}, not {limits}", f"Write {key} = {default:g}.", key
             )
     return found
+
+
+def _category_shares(observed: TomlTable, name: str, instrument: Instrument) -> tuple[np.ndarray, float]:
+    """Share of every category of an ordinal variable (equal unless given); what the lowest is kept as."""
+    table = observed.table(name)
+    table.only(("shares",))
+    if name not in instrument.items:
+        _declared(instrument, observed, name)
+    known = declared(instrument, name)
+    if known is None:
+        raise table.fail(
+            f"the instrument does not say which categories '{name}' has",
+            "Declare it as a category with its levels in order, or as a number with minimum and maximum.",
+        )
+    # Items are kept as codes counted from 0.
+    size, lowest = len(known[0]), 0.0 if name in instrument.items else known[1]
+    if "shares" not in table.values:
+        return np.full(size, 1.0 / size), lowest
+    shares = row_of(table, "shares", f"'{name}'", table.values["shares"], size)
+    if (shares <= 0).any() or abs(shares.sum() - 1.0) > 1e-6:
+        raise table.fail(
+            f"the shares of '{name}' are not positive numbers that add up to 1",
+            f"Write shares of the {size} categories, lowest first.",
+            "shares",
+        )
+    return shares / shares.sum(), lowest
 
 
 def _declared(instrument: Instrument, table: TomlTable, name: str) -> Variable:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.errors import SpecError
 from medpsy.families.crossed import draw_answers
 from medpsy.latent.products import refreshed
 from medpsy.ops import Numpy
@@ -38,6 +39,11 @@ def simulate_from(
     answers : list of ndarray, shape (person, item)
         One per block, like ``Block.values``: int8 codes with -1, or z-scored values with NaN.
     """
+    if data.method is not None:
+        raise SpecError(
+            "scores and simulated answers are not for a model with a method factor",
+            hint="Ask the fit of the constructs alone.",
+        )
     if _split(data) is not None:
         made = [simulate_from(part, own, rng) for part, own in _by_group(data, p)]
         order = _split(data).order

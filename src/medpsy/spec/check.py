@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medpsy.errors import SpecError, nearest
-from medpsy.observed.base import observed_families
+from medpsy.observed.base import has_categories, observed_families
 from medpsy.spec.clusters import check_clusters, decomposed
 from medpsy.spec.definitions import check_definitions, check_labels, labels, require_plain
 from medpsy.spec.graph import covariates, order
@@ -85,6 +85,9 @@ def check_against(spec: ModelSpec, instrument: Instrument) -> None:
     constructs = [construct.name for construct in spec.constructs]
     linear = spec.linear is not None or spec.waves is not None
     asked = set(instrument.items) if linear else set()
+    # A single question may be an item: one of the questionnaire, outside every construct.
+    families = observed_families()
+    asked |= {o.name for o in spec.observed if has_categories(families[o.family])} & {*instrument.items}
     for name, subject in _variables(spec):
         if name not in variables and name not in asked:
             raise ElementError(

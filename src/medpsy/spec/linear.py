@@ -7,7 +7,7 @@ written into the specification, so that the printed text says all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -23,6 +23,7 @@ from medpsy.spec.model_spec import (
     Path,
 )
 from medpsy.spec.problem import ElementError
+from medpsy.spec.same import EQUAL, Same
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Term:
     label: str | None = None
     value: float | None = None
     free: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -43,7 +45,7 @@ class Term:
 
 
 def assembled(
-    terms: Iterable[Term],
+    terms: Sequence[Term],
     definitions: tuple[Definition, ...],
     std_lv: bool,
     name: str = "model",
@@ -52,7 +54,7 @@ def assembled(
     """Put the terms of a text together.
 
     What ``families`` calls by another family than Gaussian keeps its items and is a construct as elsewhere,
-    with residual variance 1 and mean 0 unless said otherwise; unless constructs indicate it.
+    residual variance 1 and mean 0 unless said otherwise; unless constructs indicate it.
 
     A variable that is an indicator, is explained, or has a variance, covariance or mean of its own is part
     of the model; one that only ever explains others is a covariate, without a distribution.
@@ -62,11 +64,11 @@ def assembled(
     ElementError
         A term twice, a construct times another variable.
     """
-    terms = list(terms)
     latents = tuple(dict.fromkeys(t.left for t in terms if t.op == "=~"))
-    same = tuple((t.left, t.names[0]) for t in terms if t.op == "=~" and t.label == "same")
-    terms = [t for t in terms if t.op != "=~" or t.label != "same"]
+    again = [t for t in terms if t.op == "=~" and t.label == "same"]
+    terms = [t for t in terms if t not in again]
     constructs = _constructs(terms, latents, families)
+    same = _occasions(again, [t for t in terms if t.label == "free" and t.left in constructs])
     terms = [t for t in terms if t.op != "=~" or t.left not in constructs]
     latents = tuple(n for n in latents if n not in constructs)
     known = {*latents, *constructs}
@@ -102,6 +104,26 @@ def assembled(
         name=name,
         linear=Linear(latents, tuple(intercepts), std_lv, same),
     )
+
+
+def _occasions(again: list[Term], free: list[Term]) -> tuple[Same, ...]:
+    """Constructs at later occasions, from ``same*earlier`` and the items that are ``free*``."""
+    later = {t.left for t in again}
+    for t in free:
+        if t.left not in later:
+            raise ElementError(
+                f"'free*{t.names[0]}': '{t.left}' shares its items with no other construct",
+                subject=("term", *t.key),
+                hint=f"Say with which: {t.left} =~ free*{t.names[0]} + ... + same*earlier.",
+            )
+    return tuple(
+        Same(t.left, t.names[0], t.words or EQUAL, tuple(
+            text
+            for f in free if f.left == t.left
+            for text in ([f"{word}.{f.names[0]}" for word in f.words] or [f.names[0]])
+        ))
+        for t in again
+    )  # fmt: skip
 
 
 def _scales(terms: list[Term], paths: list[Path], covariances: list[Covariance]) -> list[Covariance]:
@@ -151,7 +173,7 @@ def completed(spec: ModelSpec) -> ModelSpec:
         if frozenset((left, right)) not in pairs:
             covariances.append(Covariance(left, right))
     means = {i.target for i in spec.linear.intercepts}
-    moving = tuple(Intercept(name) for name, _ in spec.linear.same if name not in means)
+    moving = tuple(Intercept(one.construct) for one in spec.linear.same if one.construct not in means)
     spec = replace(spec, linear=replace(spec.linear, intercepts=spec.linear.intercepts + moving))
     assert spec.linear is not None
     every: list[Path | Covariance | Intercept] = [*paths, *covariances, *spec.linear.intercepts]
@@ -235,7 +257,8 @@ def _check_same(spec: ModelSpec) -> None:
     """Items can be those of another construct of the same family with as many of them."""
     assert spec.linear is not None
     constructs = {c.name: c for c in spec.constructs}
-    for name, other in spec.linear.same:
+    later = {one.construct for one in spec.linear.same}
+    for name, other in ((one.construct, one.other) for one in spec.linear.same):
         subject = ("term", name, "=~", other)
         for one in (name, other):
             if one not in constructs:
@@ -245,7 +268,7 @@ def _check_same(spec: ModelSpec) -> None:
                     hint="Loadings of numbers are made equal by labels: a*x1 in both constructs.",
                 )
         mine, theirs = constructs[name], constructs[other]
-        if other in dict(spec.linear.same) or name == other:
+        if other in later or name == other:
             raise ElementError(
                 f"'{other}' has the items of another construct itself",
                 subject=subject,
@@ -273,7 +296,7 @@ def _check_means(spec: ModelSpec) -> None:
                 hint=nearest(one.target, known),
             )
         items = [p.target for p in spec.paths if p.measured and p.source == one.target]
-        anchored = {c.name for c in spec.constructs} - set(dict(spec.linear.same))
+        anchored = {c.name for c in spec.constructs} - {one.construct for one in spec.linear.same}
         if one.target in anchored and one.value != 0:
             raise ElementError(
                 f"the mean of '{one.target}' is 0: thresholds say where zero is",

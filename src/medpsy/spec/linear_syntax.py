@@ -28,6 +28,9 @@ from medpsy.spec.model_spec import Definition, ModelSpec
 from medpsy.spec.problem import ElementError
 from medpsy.survey.items import expand_items
 
+#: What stands before an earlier occasion of a construct, and before an item that is not the same there.
+_OCCASIONS = ("same", "free")
+
 
 def is_linear(source: Source, family: str, families: Mapping[str, str]) -> bool:
     """Whether a text says what only the linear reader understands.
@@ -58,7 +61,7 @@ def is_linear(source: Source, family: str, families: Mapping[str, str]) -> bool:
         left, sign, right = statement
         said = {t.text for t in left} | set(_names(right))
         about = sign.text == "=~" and left[0].text in ordinal and not said & (latent - {left[0].text})
-        about = about and token is not None and token.text != "same"
+        about = about and token is not None and token.text not in _OCCASIONS
         if token is not None and (about or (sign.text != "=~" and said & own)):
             name = next(n for n in ordinal if n in said or said & set(items[n]))
             raise source.error(
@@ -79,8 +82,21 @@ def _statements(source: Source) -> Iterator[tuple[list[Token], Token, list[Token
             continue
         at = next((i for i, t in enumerate(row) if t.text in STATEMENT_OPERATORS and t.kind == "operator"), 0)
         if at:
-            yield row[:at], row[at], row[at + 1 :]
+            yield row[:at], row[at], _without_words(row[at + 1 :])
         row = []
+
+
+def _without_words(tokens: list[Token]) -> list[Token]:
+    """The right side without what stands in brackets after ``same`` and ``free``."""
+    out: list[Token] = []
+    inside = False
+    for token in tokens:
+        opens = token.text == "(" and bool(out) and out[-1].text in _OCCASIONS
+        inside = inside or opens
+        if not inside:
+            out.append(token)
+        inside = inside and token.text != ")"
+    return out
 
 
 def _names(tokens: list[Token]) -> list[str]:
@@ -148,6 +164,7 @@ class _Modifiers:
     label: str | None = None
     value: float | None = None
     free: bool = False
+    words: tuple[str, ...] = ()
 
 
 def read_linear(
@@ -233,7 +250,7 @@ class _LinearReader:
             how, first = self._modifiers()
             for names in self._variables(first, op):
                 for target in left:
-                    term = Term(target.text, op, names, how.label, how.value, how.free)
+                    term = Term(target.text, op, names, how.label, how.value, how.free, how.words)
                     self.places.setdefault(("term", *term.key), first)
                     self.places.setdefault(("variable", target.text), target)
                     self.places.setdefault(("variable", names[0]), first)
@@ -249,6 +266,7 @@ class _LinearReader:
     def _modifiers(self) -> tuple[_Modifiers, Token]:
         """``1*``, ``a*``, ``NA*``, ``start(0.5)*``; and the token after them."""
         label, value, free = None, None, False
+        words: tuple[str, ...] = ()
         while True:
             negative = self.tokens.accept("-")
             token = self.tokens.next()
@@ -260,11 +278,13 @@ class _LinearReader:
                     self.tokens.next()
                 self._star(token)
                 continue
+            if token.text in _OCCASIONS and self.tokens.accept("("):
+                words = self._words()
             star = self.tokens.accept("*")
             if star is None:
                 if negative or (token.kind == "number" and token.text != "1"):
                     raise self.source.error(f"'{token.text}' cannot stand for a variable", token)
-                return _Modifiers(label, value, free), token
+                return _Modifiers(label, value, free, words), token
             self.tokens.require_operand(star)
             if token.kind == "number":
                 value = -float(token.text) if negative else float(token.text)
@@ -272,6 +292,15 @@ class _LinearReader:
                 free = True
             else:
                 label = token.text
+
+    def _words(self) -> tuple[str, ...]:
+        """``loadings, thresholds)``."""
+        words = [self._name().text]
+        while self.tokens.accept(","):
+            words.append(self._name().text)
+        if self.tokens.accept(")") is None:
+            raise self.tokens.unexpected(self.tokens.next(), "Close the bracket: same(thresholds)*wave1.")
+        return tuple(words)
 
     def _star(self, token: Token) -> None:
         if self.tokens.accept("*") is None:

@@ -33,7 +33,11 @@ _DATA = ("file", "example", "encoding", "out_of_range", "instrument")
 _SAMPLING = ("draws", "tune", "chains", "seed", "target_accept", "engine", "route")
 #: Keys of [report] that name variables over which the model is compared.
 _COMPARISONS = ("dif", "invariance", "differences")
-_ENGINES = ("auto", "quadrature", "gaussian", "two_level", "equations", "conditional", "bifactor", "crossed")
+#: Likelihood engines that can be asked for.
+ENGINES = (
+    "auto", "quadrature", "layered", "gaussian", "products", "two_level", "equations", "outcomes",
+    "conditional", "bifactor", "crossed",
+)  # fmt: skip
 _ROUTES = ("auto", "compiled", "pymc")
 
 
@@ -210,7 +214,7 @@ def _sampling(table: TomlTable) -> dict[str, Any]:
     }
     if "target_accept" in table.values:
         values["target_accept"] = table.number("target_accept", 0, 1, open_ends=True)
-    for key, choices in (("engine", _ENGINES), ("route", _ROUTES)):
+    for key, choices in (("engine", ENGINES), ("route", _ROUTES)):
         if key in table.values:
             values[key] = table.text(key, choices=choices)
     return values

@@ -9,7 +9,9 @@ from medpsy.errors import SpecError
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.groups import Groups
 from medpsy.spec.item_properties import ItemProperties
+from medpsy.spec.method import Method
 from medpsy.spec.pooled import Pooled
+from medpsy.spec.same import Same
 from medpsy.spec.waves import Waves
 
 
@@ -94,7 +96,8 @@ class SecondOrder:
 class Observed:
     """An observed variable that is explained by others (a mediator or an outcome without items).
 
-    ``family`` is ``"gaussian"`` (a number) or ``"bernoulli"`` (coded 0 and 1).
+    ``family`` is ``"gaussian"`` (a number), ``"bernoulli"`` (coded 0 and 1), ``"ordinal"`` (categories in
+    order) or another of those in :mod:`medpsy.observed`.
 
     Examples
     --------
@@ -190,12 +193,14 @@ class Linear:
     std_lv : bool
         The scale of a latent variable whose text does not set it: residual variance 1, or (False, lavaan's
         own way) its first loading 1.
+    same : tuple of Same
+        Constructs of ordinal items that are others at a later occasion.
     """
 
     latents: tuple[str, ...] = ()
     intercepts: tuple[Intercept, ...] = ()
     std_lv: bool = False
-    same: tuple[tuple[str, str], ...] = ()
+    same: tuple[Same, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,12 +290,14 @@ class ModelSpec(_Brief):
     note: str = field(default="", compare=False)
     linear: Linear | None = None
     waves: Waves | None = None
+    method: Method | None = None
     pooled: tuple[Pooled, ...] = ()
-    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves", "pooled")
+    _additions: ClassVar[tuple[str, ...]] = ("linear", "waves", "method", "pooled")
 
-    def same_as(self, construct: str) -> str | None:
-        """The construct whose item parameters those of another one are, if there is one."""
-        return dict(self.linear.same).get(construct) if self.linear is not None else None
+    def same_as(self, construct: str) -> Same | None:
+        """What the items of a construct share with those of an earlier occasion, if there is one."""
+        every = self.linear.same if self.linear is not None else ()
+        return next((one for one in every if one.construct == construct), None)
 
     @property
     def targets(self) -> tuple[str, ...]:

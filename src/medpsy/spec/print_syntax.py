@@ -6,7 +6,8 @@ import re
 
 from medpsy.errors import SpecError
 from medpsy.spec.lexer import is_plain
-from medpsy.spec.model_spec import Covariance, Intercept, ModelSpec, Path
+from medpsy.spec.model_spec import Construct, Covariance, Intercept, ModelSpec, Path
+from medpsy.spec.same import EQUAL, NOTHING, Same
 from medpsy.survey.items import expand_items
 
 
@@ -24,8 +25,10 @@ def to_syntax(spec: ModelSpec) -> str:
     """
     lines = []
     for c in spec.constructs:
-        more = [*(f"cross*{_quote(item)}" for item in c.cross), *_same(spec, c.name)]
-        lines.append(" + ".join([_measured(c.name, c.items), *more]))
+        more = [f"cross*{_quote(item)}" for item in c.cross]
+        same = spec.same_as(c.name)
+        first = _measured(c.name, c.items) if same is None else _again(c, same)
+        lines.append(" + ".join([first, *more]))
         for part in c.specific:
             lines += [_measured(part.name, part.items), f"{part.name} ~~ 0*{_quote(c.name)}"]
     if spec.second_order is not None:
@@ -57,10 +60,21 @@ def to_syntax(spec: ModelSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _same(spec: ModelSpec, name: str) -> list[str]:
-    """The construct whose item parameters a construct has."""
-    other = spec.same_as(name)
-    return [] if other is None else [f"same*{other}"]
+def _again(construct: Construct, same: Same) -> str:
+    """A construct at a later occasion: what its items share with the earlier one, and which do not."""
+    free = {item: [w.partition(".")[0] for w in same.release if w.partition(".")[2] == item]
+            for item in construct.items}  # fmt: skip
+    terms = []
+    for run in item_runs(construct.items):
+        if not any(free[item] or item in same.release for item in run):
+            terms.append(_run(run))
+            continue
+        for item in run:
+            words = "" if item in same.release else f"({', '.join(free[item])})"
+            plain = not free[item] and item not in same.release
+            terms.append(_quote(item) if plain else f"free{words}*{_quote(item)}")
+    words = "" if same.equal == EQUAL else f"({', '.join(same.equal) or NOTHING})"
+    return f"{_quote(construct.name)} =~ {' + '.join(terms)} + same{words}*{_quote(same.other)}"
 
 
 def _measured(name: str, items: tuple[str, ...]) -> str:

@@ -70,8 +70,7 @@ def parse_model(
     path, first_line : str and int, optional
         File the text comes from and its one-based line there, for errors.
     std_lv : bool, optional
-        Makes a text of Gaussian constructs a linear model (:mod:`medpsy.spec.linear_syntax`), scaled by
-        variances of 1 or (False) by first loadings of 1.
+        Makes a text of numbers a linear model, scaled by variances or (False) first loadings of 1.
 
     Returns
     -------
@@ -85,7 +84,8 @@ def parse_model(
     """
     source, given = Source(text.replace("\r\n", "\n"), path, first_line), dict(families or {})
     if std_lv is not None or is_linear(source, family, given):
-        return _linear(source, family, given, std_lv, name)
+        spec = _linear(source, family, given, std_lv, name)
+        return _with_flag(_with_flag(spec, "positive", positive), "testlets", testlets)
     reader = _Reader(source)
     reader.read()
     try:
@@ -129,6 +129,12 @@ def _with_flag(spec: ModelSpec, flag: str, names: Iterable[str]) -> ModelSpec:
     wanted = (names,) if isinstance(names, str) else tuple(names)
     known = [construct.name for construct in spec.constructs]
     for name in wanted:
+        if spec.linear is not None and name in spec.latents:
+            raise ElementError(
+                f"{flag} names '{name}', whose items are numbers",
+                subject=(flag, name),
+                hint="Only constructs of items with categories take it; leave it out.",
+            )
         if name not in known:
             raise ElementError(
                 f"{flag} names '{name}', which is no construct",

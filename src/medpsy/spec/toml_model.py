@@ -15,6 +15,7 @@ from medpsy.spec.pooled import Pooled, taken_out
 from medpsy.spec.presets import normal_text
 from medpsy.spec.problem import ElementError
 from medpsy.spec.regression import with_regression
+from medpsy.spec.same import EQUAL, with_same
 from medpsy.spec.toml_table import TomlTable
 from medpsy.spec.waves import Waves, read_series
 
@@ -84,7 +85,7 @@ def spec_from_tables(top: TomlTable, stem: str) -> ModelSpec:
 
 
 def _from_syntax(table: TomlTable) -> ModelSpec:
-    table.only(("syntax", "family", "families", "positive", "testlets", "std_lv"))
+    table.only(("syntax", "family", "families", "positive", "testlets", "std_lv", "equal", "release"))
     text = table.text("syntax")
     if not text.strip():
         raise table.fail(
@@ -104,6 +105,9 @@ def _from_syntax(table: TomlTable) -> ModelSpec:
             path=table.source.path,
             first_line=first_line or key_line,
         )
+        if "equal" in table.values or "release" in table.values:
+            equal = table.texts("equal") if "equal" in table.values else None
+            spec = with_same(spec, equal, table.texts("release"))
         return replace(spec, clusters=Clusters(_UNSAID, between=between)) if between else spec
     except ElementError:
         raise
@@ -155,7 +159,9 @@ def _with_properties(spec: ModelSpec, table: TomlTable) -> ModelSpec:
 
 def _waves(table: TomlTable) -> Waves:
     """``[waves]`` with ``design`` and the columns of every variable."""
-    table.only(("design", "variables", "constant", "times", "covariates", "exposure", "family"))
+    table.only((
+        "design", "variables", "constant", "times", "covariates", "exposure", "family", "equal", "release",
+    ))  # fmt: skip
     kind, given = table.required("design"), table.table("variables")
     times = table.values.get("times", [])
     if not isinstance(times, list) or not all(isinstance(t, int | float) for t in times):
@@ -169,6 +175,8 @@ def _waves(table: TomlTable) -> Waves:
             table.texts("covariates"),
             table.text("exposure"),
             table.text("family", "gaussian"),
+            table.texts("equal") if "equal" in table.values else EQUAL,
+            table.texts("release"),
         )
     except SpecError as error:
         raise table.fail(error.message, error.hint, "variables") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from medpsy.errors import SpecError
 from medpsy.spec.lexer import is_plain
+from medpsy.spec.same import EQUAL
 from medpsy.survey.items import expand_items
 
 
@@ -55,6 +56,11 @@ class Waves:
         Growth alone: a person variable whose effect on the slopes is mediated.
     family : str
         Response family of the indicators.
+    equal : tuple of str
+        What ordinal indicators share over the waves.
+    release : tuple of str
+        Exceptions: indicators of the first wave (at all later ones) or of a later one (there alone), or
+        ``"loadings.s3"``.
     """
 
     kind: str
@@ -64,6 +70,8 @@ class Waves:
     covariates: tuple[str, ...] = ()
     exposure: str = ""
     family: str = "gaussian"
+    equal: tuple[str, ...] = EQUAL
+    release: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.series:
@@ -74,6 +82,12 @@ class Waves:
             raise SpecError(
                 f"family '{self.family}' is for indicators, and some variables are single columns",
                 hint="Give a list of indicators for every wave of every variable.",
+            )
+        if self.family == "gaussian" and (self.equal != EQUAL or self.release):
+            raise SpecError(
+                "equal and release are for ordinal indicators; loadings and intercepts of numbers are equal "
+                "over the waves",
+                hint="Say family='graded', or write the text of the model (model.syntax) without the labels.",
             )
         if self.times and (len(self.times) != self.count or list(self.times) != sorted(set(self.times))):
             raise SpecError(

@@ -11,6 +11,7 @@ from medpsy.spec.clusters import decomposed
 from medpsy.spec.groups import COMPARABLE, Groups
 from medpsy.spec.model_spec import Construct, Design, ModelSpec
 from medpsy.spec.print_syntax import item_runs, to_syntax
+from medpsy.spec.same import EQUAL
 from medpsy.spec.waves import Waves
 
 
@@ -120,6 +121,8 @@ def _waves(waves: Waves) -> str:
     rows += [("covariates", _list(waves.covariates))] if waves.covariates else []
     rows += _optional("exposure", waves.exposure)
     rows += [("family", _text(waves.family))] if waves.family != "gaussian" else []
+    rows += [("equal", _list(waves.equal))] if waves.equal != EQUAL else []
+    rows += [("release", _list(waves.release))] if waves.release else []
     held = []
     for one in waves.series:
         columns = [_list(wave) if one.measured else _text(wave[0]) for wave in one.waves]

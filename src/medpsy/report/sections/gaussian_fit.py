@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pandas as pd
 
 from medpsy.engines.gaussian import ENGINE
-from medpsy.errors import MedpsyError
 from medpsy.posterior.model_fit import model_fit, residual_correlations
-from medpsy.report.blocks import Block, Bullets, Section, Text
+from medpsy.report.blocks import Block, Section
 from medpsy.report.context import Context
+from medpsy.report.fit_part import FitPart, fit_section, gathered, residual_block
 from medpsy.report.tables import table
 from medpsy.result import Result
 
 ORDER = 68
-#: Residual correlations that are printed.
-SHOWN = 15
 
 
-@dataclass(frozen=True)
-class Part:
-    """Tables of this section, or why there are none."""
-
-    refused: str = ""
-    fit: pd.DataFrame = field(default_factory=pd.DataFrame)
-    residuals: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def gather(result: Result, interval: float) -> Part | None:
+def gather(result: Result, interval: float) -> FitPart | None:
     """Return indices and residual correlations of Gaussian models; nothing for others.
 
     Indices keep their customary 90 % intervals, whatever ``interval`` is.
@@ -36,26 +23,19 @@ def gather(result: Result, interval: float) -> Part | None:
     groups = result.data.groups
     if not ENGINE.accepts(groups.parts[0] if groups is not None else result.data).accepted:
         return None
-    try:
-        return Part(fit=model_fit(result), residuals=residual_correlations(result, interval=interval))
-    except MedpsyError as error:
-        return Part(refused=f"Not computed: {error.message}. {error.hint}".strip())
+    return gathered(lambda: model_fit(result), lambda: residual_correlations(result, interval=interval))
 
 
 def build(context: Context) -> Section | None:
     """Return the verdict, the table of indices and the largest residual correlations."""
-    part: Part | None = context.parts.get("gaussian_fit")
+    part: FitPart | None = context.parts.get("gaussian_fit")
     if part is None:
         return None
-    blocks: list[Block]
-    if part.refused:
-        blocks = [Text([part.refused])]
-    else:
-        blocks = [Text([_verdict(part.fit)]), _indices(part.fit)]
-        if part.fit.attrs["notes"]:
-            blocks.append(Bullets(list(part.fit.attrs["notes"])))
-        blocks.append(_residuals(context, part.residuals))
-    return Section("Fit of the model", "fit-of-the-model", blocks)
+    note = "These pairs share what the model does not say."
+    return fit_section(
+        part, _verdict, lambda: _indices(part.fit),
+        lambda: residual_block(context, part.residuals, "correlations", note),
+    )  # fmt: skip
 
 
 def _verdict(fit: pd.DataFrame) -> str:
@@ -87,20 +67,3 @@ def _indices(fit: pd.DataFrame) -> Block:
     ]
     mass = f"{100 * fit.attrs['interval']:g} %"
     return table(f"Fit indices with {mass} highest-density intervals.", rows, columns, notes=notes)
-
-
-def _residuals(context: Context, residuals: pd.DataFrame) -> Block:
-    columns = {
-        "group": ("Group", "text"), "item_1": ("Item", "text"), "item_2": ("with", "text"),
-        "observed": ("Observed r", "two"), "implied": ("Implied r", "two"), "residual": ("Residual", "two"),
-        "lower": ("Lower", "two"), "upper": ("Upper", "two"), "p_relevant": ("P(beyond .10)", "probability"),
-        "ppp": ("PPP", "probability"),
-    }  # fmt: skip
-    worst = residuals.head(SHOWN)
-    marked = [at for at, share in enumerate(worst["p_relevant"]) if share > 0.5]
-    caption = (
-        f"The {len(worst)} largest of {len(residuals)} residual correlations, with {context.mass} "
-        "highest-density intervals."
-    )
-    notes = ["Marked: more probably than not beyond .10. These pairs share what the model does not say."]
-    return table(caption, worst, columns, notes=notes, marked=marked, optional=("group",))

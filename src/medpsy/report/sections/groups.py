@@ -6,6 +6,7 @@ For a model with groups: its own differences. For any model: what ``[report]`` a
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,6 +133,7 @@ def _invariance(result: Result, by: str, interval: float, sampling: dict[str, An
 
 def _differences(result: Result, by: str, interval: float, sampling: dict[str, Any]) -> Part:
     survey, by = with_levels(result.survey, by)
+    logging.getLogger("medpsy").info("Latent differences: fitting the groups of %s", by)
     fitted = fit_groups(without_groups(result.model.spec), survey, Groups(by, pooled=True), sampling)
     return Part(
         f"Latent differences: {by}",

@@ -21,7 +21,7 @@ DRAWS = 300
 #: What differences of expected outcomes are, in words.
 SCALES = {
     "difference": "in units of the outcome", "probability": "as differences of probabilities",
-    "count": "as differences of expected counts",
+    "count": "as differences of expected counts", "score": "as differences of expected scores",
 }  # fmt: skip
 
 

@@ -2,60 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pandas as pd
 
-from medpsy.errors import MedpsyError
 from medpsy.posterior.ordinal_fit import is_ordinal, ordinal_fit, residual_polychorics
 from medpsy.posterior.replicates import Replicates
-from medpsy.report.blocks import Block, Bullets, Section, Text
+from medpsy.report.blocks import Block, Section
 from medpsy.report.context import Context
+from medpsy.report.fit_part import FitPart, fit_section, gathered, residual_block
 from medpsy.report.tables import table
 from medpsy.result import Result
 
 ORDER = 69
-#: Residual correlations that are printed, and draws that everything here rests on.
-SHOWN, DRAWS = 15, 100
+#: Draws that everything here rests on.
+DRAWS = 100
 
 
-@dataclass(frozen=True)
-class Part:
-    """Tables of this section, or why there are none."""
-
-    refused: str = ""
-    fit: pd.DataFrame = field(default_factory=pd.DataFrame)
-    residuals: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def gather(result: Result, interval: float) -> Part | None:
+def gather(result: Result, interval: float) -> FitPart | None:
     """Return fit and residual correlations of models with two items that have categories, at least."""
     items = sum(block.values.shape[1] for block in result.data.blocks if block.n_categories)
     if not is_ordinal(result) or items < 2:
         return None
     made = None if result.data.groups is not None else Replicates(result, DRAWS)
-    try:
-        return Part(
-            fit=ordinal_fit(result, draws=DRAWS, made=made),
-            residuals=residual_polychorics(result, interval=interval, draws=DRAWS, made=made),
-        )
-    except MedpsyError as error:
-        return Part(refused=f"Not computed: {error.message}. {error.hint}".strip())
+    return gathered(
+        lambda: ordinal_fit(result, draws=DRAWS, made=made),
+        lambda: residual_polychorics(result, interval=interval, draws=DRAWS, made=made),
+    )
 
 
 def build(context: Context) -> Section | None:
     """Return the verdict, the measures and the largest residual correlations."""
-    part: Part | None = context.parts.get("ordinal_fit")
+    part: FitPart | None = context.parts.get("ordinal_fit")
     if part is None:
         return None
-    blocks: list[Block]
-    if part.refused:
-        blocks = [Text([part.refused])]
-    else:
-        blocks = [Text([_verdict(part.fit)]), _measures(part.fit), _residuals(context, part.residuals)]
-        if part.fit.attrs["notes"]:
-            blocks.insert(2, Bullets(list(part.fit.attrs["notes"])))
-    return Section("Fit of the model", "fit-of-the-model", blocks)
+    note = (
+        "PPP: of the correlation; PPP table: of the whole two-way table. Residuals of items that hardly "
+        "anybody affirms vary widely: there go by PPP."
+    )
+    return fit_section(
+        part, _verdict, lambda: _measures(part.fit),
+        lambda: residual_block(context, part.residuals, "polychoric correlations", note),
+    )  # fmt: skip
 
 
 def _verdict(fit: pd.DataFrame) -> str:
@@ -91,23 +77,3 @@ def _measures(fit: pd.DataFrame) -> Block:
     ]
     mass = f"{100 * fit.attrs['interval']:g} %"
     return table(f"Fit of all pairs of items, {mass} highest-density intervals.", rows, columns, notes=notes)
-
-
-def _residuals(context: Context, residuals: pd.DataFrame) -> Block:
-    columns = {
-        "group": ("Group", "text"), "item_1": ("Item", "text"), "item_2": ("with", "text"),
-        "observed": ("Observed r", "two"), "implied": ("Implied r", "two"), "residual": ("Residual", "two"),
-        "lower": ("Lower", "two"), "upper": ("Upper", "two"), "p_relevant": ("P(beyond .10)", "probability"),
-        "ppp": ("PPP", "probability"), "table_ppp": ("PPP table", "probability"),
-    }  # fmt: skip
-    worst = residuals.head(SHOWN)
-    marked = [at for at, share in enumerate(worst["p_relevant"]) if share > 0.5]
-    caption = (
-        f"The {len(worst)} largest of {len(residuals)} residual polychoric correlations, with {context.mass} "
-        "highest-density intervals."
-    )
-    notes = [
-        "Marked: more probably than not beyond .10. PPP: of the correlation; PPP table: of the whole two-way "
-        "table. Residuals of items that hardly anybody affirms vary widely: there go by PPP."
-    ]
-    return table(caption, worst, columns, notes=notes, marked=marked, optional=("group",))
