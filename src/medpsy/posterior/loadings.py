@@ -52,9 +52,10 @@ def loadings(result: Result, *, interval: float = 0.95, relevant: float = 0.3) -
         p_relevant. Kinds: ``"own"`` (on the construct that the item belongs to), ``"cross"`` (on another
         one), ``"specific"`` (on a specific factor or testlet), ``"communality"`` (share of the item's
         variance that all factors explain; no probabilities). With a second-order construct also
-        ``"second order"`` (the construct, named as item, on the higher one), ``"indirect"`` (the item on the higher construct,
-        through its own) and ``"beyond"`` (the item on what its construct has beyond the higher one): the
-        transformation of Schmid & Leiman (1957, doi:10.1007/BF02289209). ``attrs["left_out"]`` names
+        ``"second order"`` (the construct, named as item, on the higher one), ``"indirect"`` (the item on the
+        higher construct, through its own) and ``"beyond"`` (the item on what its construct has beyond the
+        higher one): the transformation of Schmid & Leiman (1957, doi:10.1007/BF02289209).
+        ``attrs["left_out"]`` names
         constructs whose items have no loading of this kind.
 
     Raises
