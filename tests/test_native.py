@@ -9,7 +9,7 @@ from medpsy.bind import ModelData
 from medpsy.engines.base import choose
 from medpsy.inference import nutpie_native
 from medpsy.inference.density import Density, start_point
-from medpsy.inference.mode import Mode
+from medpsy.inference.mode import Mode, find_mode
 from medpsy.inference.native import Native, native
 from medpsy.inference.nuts import sample
 from numeric_cases import bound, measured, survey
@@ -69,7 +69,9 @@ def test_a_point_without_density_is_refused_and_recovered_from() -> None:
 
 
 def test_threads_and_processes_sample_one_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
-    density, mode = laid_out(bound(measured("x"), survey(60)))
+    # Enough items and persons for a posterior with one mode, in coordinates in which draws are worth much.
+    density, _ = laid_out(bound(measured("x", items=6), survey(150, items=6)))
+    mode = find_mode(density, start_point(density.data))
     options = {"draws": 400, "tune": 300, "chains": 2, "seed": 1, "cores": 2, "progress": False}
     threads = sample(density, mode, **options)
     monkeypatch.setattr(nutpie_native, "available", lambda: False)
