@@ -191,5 +191,5 @@ def _further(family: Any, own: dict[str, np.ndarray], j: int) -> Iterator[tuple[
                 yield other, "cross", own[family.extra][:, entry]
     if isinstance(family, Nested):
         slopes = family.further_slopes(own)
-        for entry in np.flatnonzero(family.members == j):
-            yield family.specific_names[family.owner[entry]], "specific", slopes[:, entry]
+        for at in np.flatnonzero(family.members == j):
+            yield family.specific_names[family.owner[at]], "specific", slopes[:, at]
