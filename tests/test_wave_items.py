@@ -142,6 +142,7 @@ def test_a_drifting_item_is_found_and_the_change_recovered() -> None:
     options: dict[str, Any] = {"seed": 1, "draws": 400, "chains": 2, "progress": False}
     found = mp.wave_invariance(answers, names, **options)
     rows = found.parameters()
+    assert found.holds is False
     assert list(rows.loc[rows["p_relevant"] > 0.5, "item"]) == ["a5"]
     assert found.table().loc[0, "differing"] == "a5 location (june)"
     true = 0.4 / np.sqrt((1 + 1.2**2) / 2)

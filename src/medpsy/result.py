@@ -192,9 +192,10 @@ def _spec(held: dict[str, Any]) -> ModelSpec:
     clusters = _clusters(held["clusters"]) if held.get("clusters") else None
     higher = SecondOrder(**_fields(held["second_order"])) if held.get("second_order") else None
     linear = _linear(held["linear"]) if held.get("linear") else None
+    method = Method(**_fields(held["method"])) if held.get("method") else None
     return ModelSpec(
         **parts, priors=_tuples(held["priors"]), design=design, groups=groups, second_order=higher,
-        clusters=clusters, linear=linear, method=Method(**_fields(held["method"])) if held.get("method") else None,
+        clusters=clusters, linear=linear, method=method,
         name=held["name"], note=held["note"],
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from medpsy.errors import DataError
 from medpsy.posterior.common_method import method_fits
 from medpsy.posterior.group_fits import without_groups
 from medpsy.posterior.judging.method_tables import method_tables
+from medpsy.posterior.method_items import ordinal_method_fits
 from medpsy.spec.model_spec import Construct
 from medpsy.survey.survey import Survey
 
@@ -43,13 +44,14 @@ def common_method(
     model: Asked,
     *,
     loadings: str = "equal",
+    ordinal: bool = False,
     interval: float = 0.95,
     **sampling: Any,
 ) -> CommonMethod:
     """Ask what a method that all items share would do to correlations, paths and indirect effects.
 
-    Three linear models of the answers as numbers: the constructs as hypothesised, the same with an
-    uncorrelated method factor on all items, and one factor instead of the constructs.
+    Three models, linear or ordinal: the constructs as hypothesised, the same with an uncorrelated method
+    factor on all items, and one factor instead of the constructs.
 
     Parameters
     ----------
@@ -59,10 +61,11 @@ def common_method(
     loadings : str
         Of the method factor: ``"equal"`` on all items as they were asked (turned items with the opposite
         sign), or ``"small"``: each item its own, shrunk to zero.
-    interval : float
-        Posterior mass of intervals.
-    **sampling
-        Options of :meth:`Model.fit`.
+    ordinal : bool
+        Keep ordinal items ordinal: one to three graded constructs without other outcomes. Takes minutes, as
+        persons and the method factor are summed out together.
+    interval, **sampling
+        Posterior mass of intervals; options of :meth:`Model.fit`.
 
     Returns
     -------
@@ -72,17 +75,14 @@ def common_method(
 
     Raises
     ------
-    SpecError
-        A model that is not linear, other loadings.
-    DataError
-        No survey, an item that everybody answered alike.
+    SpecError, DataError
+        A model that is not linear, other loadings; an item that everybody answered alike.
 
     Examples
     --------
     >>> import medpsy as mp
     >>> survey = mp.load_example("holzinger_swineford")
-    >>> text = "visual =~ x1..x3; speed =~ x7..x9"
-    >>> found = mp.common_method(survey, text, seed=1, draws=300)  # doctest: +SKIP
+    >>> found = mp.common_method(survey, "f =~ x1..x3; g =~ x7..x9", seed=1)  # doctest: +SKIP
     >>> found["estimates"][["quantity", "mean", "with_mean"]]  # doctest: +SKIP
     """
     if not isinstance(survey, Survey):
@@ -91,8 +91,9 @@ def common_method(
             hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
         )
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
+    fitted = ordinal_method_fits if ordinal else method_fits
     options = sampling_options(sampling)
-    held = method_fits(without_groups(base.spec), survey, loadings=loadings, sampling=options)
+    held = fitted(without_groups(base.spec), survey, loadings=loadings, sampling=options)
     fits = {name: Fit(result) for name, result in held.results.items()}
     found = method_tables(held, interval=interval)
     plain = CommonMethod(found.name, found.title, found.sheets, found.notes, fits)

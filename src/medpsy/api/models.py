@@ -60,22 +60,18 @@ class Model(PriorVerbs):
     groups : str or Groups, optional
         Person variable whose levels have models of their own, or all that can be said about it.
     equal : iterable of str, optional
-        What the groups, or the occasions of a construct (``same*``), share: ``"loadings"``, ``"thresholds"``,
-        ``"intercepts"`` (these three unless given); groups also ``"residuals"``, ``"regressions"``,
-        ``"correlations"``.
+        What groups, or occasions of a construct (``same*``), share: ``"loadings"``, ``"thresholds"``,
+        ``"intercepts"`` (unless given), and of groups ``"residuals"``, ``"regressions"``, ``"correlations"``.
     release : iterable of str
         Items (``"ml3"``, ``"loadings.ml3"``) that are exceptions.
     clusters : str or Clusters, optional
-        Person variable that says who belongs together (school, centre): every construct and every explained
-        variable has a random intercept over the clusters.
+        Person variable of who belongs together: constructs and explained variables vary between clusters.
     slopes : iterable of str, optional
         Labels of paths (or ``"y~x"``) that differ between clusters as well.
     regression : str or mapping of str to str, optional
         Latent regression, of every construct or by construct: ``"age + sex + (1|centre)"``.
-    name : str, optional
-        Name of the model in tables and reports.
-    instrument : Instrument, optional
-        What is asked; needed to simulate.
+    name, instrument : str, Instrument, optional
+        Name of the model in tables and reports; what is asked (needed to simulate).
     truth : mapping, optional
         Parameter values to simulate from, as in the ``[truth]`` table of a model file.
 

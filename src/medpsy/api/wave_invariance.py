@@ -124,13 +124,20 @@ class WaveInvariance(Comparison):
         """Whether means may be compared over the waves; None where the level for that was not asked for.
 
         They may where every level up to equal thresholds and slopes (of numbers: loadings and intercepts)
-        predicts as well as the one before it.
+        predicts as well as the one before it, and no ordinal item differs relevantly once the configural
+        level is aligned (each with probability above one half; items to be released are left aside).
         """
         rows = self._table.set_index("level")["verdict"]
         wanted = ("thresholds", "loadings") if self.ordinal else ("loadings", "intercepts")
         if wanted[-1] not in rows.index:
             return None
         needed = [level for level in wanted if level in rows.index]
+        if self.ordinal and CONFIGURAL in rows.index:
+            found = self._parameters
+            first = found["level"] == CONFIGURAL
+            differing = set(found.loc[first & (found["p_relevant"] > 0.5), "item"])
+            if differing - set(found.loc[~first, "item"]):
+                return False
         return all(not str(rows[level]).endswith("fails") for level in needed)
 
     def plot(self) -> Figure:

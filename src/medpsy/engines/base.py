@@ -104,15 +104,7 @@ def choose(
         The named engine does not exist or declines.
     """
     if data.method is not None:
-        from medpsy.engines.method import WithMethod
-
-        inner, verdicts = choose(replace(data, method=None), name)
-        if inner.name != "quadrature":
-            raise SpecError(
-                "a method factor beside ordinal items is for one to three constructs on a grid",
-                hint="Leave out clusters and products, or take the answers as numbers.",
-            )
-        return WithMethod(inner), [(n, f"for each value of a method factor: {r}") for n, r in verdicts]
+        return _around_method(data, name, pymc)
     if data.groups is not None:
         from medpsy.engines.grouped import Grouped
 
@@ -149,6 +141,21 @@ def choose(
         if verdict.accepted:
             return engine, verdicts
     raise SpecError("no engine takes this model", hint="; ".join(f"{n}: {r}" for n, r in verdicts))
+
+
+def _around_method(data: ModelData, name: str, pymc: bool) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:
+    """The grid of the constructs, inside a sum over a method factor."""
+    from medpsy.engines.method import WithMethod
+
+    plain, grid = replace(data, method=None), engines()["quadrature"]
+    asked = grid.name if name == "auto" and judged(grid, plain).accepted else name
+    inner, verdicts = choose(plain, asked, pymc)
+    if inner.name != grid.name:
+        raise SpecError(
+            "a method factor beside ordinal items is for one to three constructs on a grid",
+            hint="Leave out clusters and products, or take the answers as numbers.",
+        )
+    return WithMethod(inner), [(n, f"for each value of a method factor: {r}") for n, r in verdicts]
 
 
 def _sampled(data: ModelData, name: str) -> tuple[LikelihoodEngine, list[tuple[str, str]]]:

@@ -1,7 +1,8 @@
 """A method factor summed out: log p(y) = log sum_m w_m p(y | m), the constructs inside over their own grid.
 
 At each value m of the method factor the thresholds of all items stand elsewhere and the model is an ordinary
-one, so that the sum is as exact as its Gauss-Hermite nodes are many.
+one. The nodes are equally spaced, as those of the constructs are: exact where the spacing is that of the
+narrowest posterior of a person or less.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.families.method import SLOPE
 from medpsy.ops import Numpy
 
-#: Nodes of the method factor to begin with, on either side of zero.
-HALF = 3
+#: Nodes of the definition, and those that the search for the mode begins with.
+NODES, FIRST = np.linspace(-4.2, 4.2, 15), np.linspace(-3.9, 3.9, 7)
 
 
-def nodes_and_weights(half: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Hermite nodes of a standard normal, and the logarithms of their weights."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(2 * half + 1)
-    return nodes, np.log(weights / weights.sum())
+def log_weights(nodes: np.ndarray) -> np.ndarray:
+    """Logarithms of the standard normal mass of equally spaced nodes."""
+    return -0.5 * nodes**2 + float(np.log((nodes[1] - nodes[0]) / np.sqrt(2 * np.pi)))
 
 
 class WithMethod:
@@ -52,8 +52,8 @@ class WithMethod:
 
     def compiled(self, data: ModelData, settings: Any) -> CompiledMethod:
         """The same density in machine code."""
-        parts = tuple(_quadrature(self.inner.compiled(data, settings)) for _ in range(2 * HALF + 1))
-        return CompiledMethod(data, parts)
+        part = _quadrature(self.inner.compiled(data, settings))
+        return CompiledMethod(data, (part,) * len(FIRST), FIRST)
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Any) -> Any:
         """Log-likelihood of every person, shape (person,)."""
@@ -62,7 +62,7 @@ class WithMethod:
         base = moved.base(p, xp)
         terms = [
             self.inner.log_likelihood(data, moved.at(p, base, float(node), xp), xp, settings) + float(weight)
-            for node, weight in zip(*nodes_and_weights(HALF), strict=True)
+            for node, weight in zip(NODES, log_weights(NODES), strict=True)
         ]
         return xp.logsumexp(xp.stack(terms, axis=0), axis=0)
 
@@ -80,12 +80,26 @@ class CompiledMethod:
     data : ModelData
     parts : tuple of CompiledQuadrature
         Numerics of the constructs at each node.
+    nodes : ndarray, shape (node,)
+        Values of the method factor, equally spaced.
+    fineness : float
+        Of these, and of the nodes.
     """
 
-    def __init__(self, data: ModelData, parts: tuple[CompiledQuadrature, ...]) -> None:
+    #: An evaluation takes so long that the posterior is first tried by resampling at its mode.
+    dear = True
+
+    def __init__(
+        self,
+        data: ModelData,
+        parts: tuple[CompiledQuadrature, ...],
+        nodes: np.ndarray,
+        fineness: float = 1.0,
+    ) -> None:
         assert data.method is not None
+        self.fineness = fineness
         self.data, self.parts, self.moved = data, parts, data.method
-        self.nodes, self.log_weights = nodes_and_weights(len(parts) // 2)
+        self.nodes, self.log_weights = nodes, log_weights(nodes)
         self.patterns = parts[0].patterns
 
     def _terms(self, values: list[dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +125,12 @@ class CompiledMethod:
             part.count = self.patterns.count * mine
             _, gradient = part.value_and_gradient(own)
             part.count = self.patterns.count
-            for name, d in gradient.items():
+            for name, value in gradient.items():
                 if name not in roles:
-                    out[name] += d
+                    out[name] += value
             for b, c in base.items():
-                d = {role: gradient[f"{role}_{b}"] for role in self.moved.roles[b]}
-                d_c = self.moved.coordinates[b].back_reverse(self.moved.moved(p, b, c, node, Numpy), d)
+                d_own = {role: gradient[f"{role}_{b}"] for role in self.moved.roles[b]}
+                d_c = self.moved.coordinates[b].back_reverse(self.moved.moved(p, b, c, node, Numpy), d_own)
                 self.moved.reverse(p, b, d_c, node, out[SLOPE])
                 for k, value in d_c.items():
                     d_base[b][k] += value
@@ -130,23 +144,28 @@ class CompiledMethod:
         return self._terms(self._values(p))[0][self.patterns.inverse]
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledMethod:
-        """Grid and windows of every node fitted to the posteriors of the persons there."""
-        half = int(np.ceil(HALF * fineness))
+        """Nodes fitted to the posteriors of the persons at ``p``, and grid and windows to those at each node.
+
+        Spacing and reach as for the constructs; see ``CompiledQuadrature.adapted``.
+        """
+        _, share = self._terms(self._values(p))
+        mean = self.nodes @ share
+        # A posterior between two nodes shows no spread.
+        least = 0.3 * (self.nodes[1] - self.nodes[0])
+        sd = np.sqrt(np.maximum(self.nodes**2 @ share - mean**2, least**2))
+        reach = 4.0 * fineness**0.5 * sd
+        low, high = (mean - reach).min(), (mean + reach).max()
+        spacing = 1.6 * np.quantile(sd, 0.02) / fineness
+        nodes = np.linspace(low, high, int(np.ceil((high - low) / spacing)) + 1)
         base = self.moved.base(p, Numpy)
-        parts = tuple(
-            self.parts[0].adapted(self.moved.at(p, base, node, Numpy), fineness)
-            for node in nodes_and_weights(half)[0]
-        )
-        return CompiledMethod(self.data, parts)
+        parts = tuple(self.parts[0].adapted(self.moved.at(p, base, at, Numpy), fineness) for at in nodes)
+        return CompiledMethod(self.data, parts, nodes, fineness)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
-        """Difference from twice as many nodes, and the error of the constructs' own numerics."""
-        middle = self.parts[len(self.parts) // 2]
-        finer = CompiledMethod(self.data, (middle,) * (4 * (len(self.parts) // 2) + 1))
-        wide = CompiledMethod(self.data, (middle,) * len(self.parts))
-        count = self.patterns.count
-        gap = count @ wide._terms(wide._values(p))[0] - count @ finer._terms(finer._values(p))[0]
-        return float(gap) + middle.numerical_error(p)
+        """Log-likelihood minus that on numerics twice as fine, of method factor and constructs."""
+        finer = self.adapted(p, 2.0 * self.fineness)
+        totals = [one._terms(one._values(p))[0] for one in (self, finer)]
+        return float(self.patterns.count @ (totals[0] - totals[1]))
 
     def describe(self) -> str:
         """For the provenance."""

@@ -124,7 +124,7 @@ def _sampled(
     last: bool,
 ) -> Posterior:
     """The posterior on given numerics; what takes long afterwards only if they are good, or the last."""
-    many = density.data.n_person >= MANY_PERSONS
+    many = density.data.n_person >= MANY_PERSONS or getattr(density.likelihood, "dear", False)
     if many and mode.converged and tune is None and target_accept is None:
         posterior = _resampled(density, mode, draws, chains, seed, log)
         if posterior is not None:

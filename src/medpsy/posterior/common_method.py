@@ -51,6 +51,8 @@ class MethodFits:
         Items that were asked the other way round: their method loadings have the opposite sign.
     mirror : str
         Name of the method factor with that sign.
+    ordinal : bool
+        Items were modelled as ordinal, not as numbers.
     """
 
     results: dict[str, Result]
@@ -59,6 +61,7 @@ class MethodFits:
     factor: str
     turned: tuple[str, ...]
     mirror: str
+    ordinal: bool = False
 
 
 def method_fits(
@@ -87,16 +90,16 @@ def method_fits(
     if loadings not in ("equal", "small"):
         raise SpecError(f"there are no method loadings '{loadings}'", hint="Say 'equal' or 'small'.")
     spec = written_out(spec)
-    _check(spec)
+    check_plain(spec)
     numbers, turned = as_numbers(spec, survey)
     items = tuple(item for c in spec.constructs for item in c.items)
     taken = {*items, *(v.name for v in numbers.instrument.variables), *_names(spec)}
-    factor, mirror, one = (_free_name(name, taken) for name in ("method", "method_turned", "common"))
+    factor, mirror, one = (free_name(name, taken) for name in ("method", "method_turned", "common"))
     terms = hypothesised_terms(spec)
     models = {
         HYPOTHESISED: _linear(terms, spec),
         METHOD: with_method_factor(spec, items, (factor, mirror), turned, loadings),
-        ONE: _linear(_one_factor_terms(spec, one), replace(spec, definitions=())),
+        ONE: _linear(one_factor_terms(spec, one), replace(spec, definitions=())),
     }
     if len(spec.constructs) == 1:
         del models[ONE]
@@ -110,7 +113,7 @@ def _names(spec: ModelSpec) -> set[str]:
     return {c.name for c in spec.constructs} | labels | {d.name for d in spec.definitions}
 
 
-def _check(spec: ModelSpec) -> None:
+def check_plain(spec: ModelSpec) -> None:
     """Refuse what has no linear model of its own."""
     refused = {
         "groups": spec.groups, "clusters": spec.clusters, "a second-order construct": spec.second_order,
@@ -171,7 +174,7 @@ def with_method_factor(
     """
     factor, mirror = factors
     turned = turned if loadings == "equal" else ()
-    label = _free_name("method_loading", _names(spec)) if loadings == "equal" else None
+    label = free_name("method_loading", _names(spec)) if loadings == "equal" else None
     more = [Term(mirror if item in turned else factor, "=~", (item,), label) for item in items]
     more.sort(key=lambda term: term.left == mirror)
     here = [factor, mirror] if turned and len(turned) < len(items) else [more[0].left]
@@ -184,7 +187,7 @@ def with_method_factor(
     return replace(model, priors=tuple(sorted(held.items())))
 
 
-def _one_factor_terms(spec: ModelSpec, name: str) -> list[Term]:
+def one_factor_terms(spec: ModelSpec, name: str) -> list[Term]:
     """One factor instead of the constructs, with their paths from and to other variables."""
     inside = {c.name for c in spec.constructs}
     terms = [Term(name, "=~", (item,)) for c in spec.constructs for item in c.items]
@@ -202,7 +205,7 @@ def _linear(terms: list[Term], spec: ModelSpec) -> ModelSpec:
     return assembled(terms, spec.definitions, True, spec.name)
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     return name

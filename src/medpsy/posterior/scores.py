@@ -58,19 +58,13 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
 
     Raises
     ------
-    FitError
-        The model has no constructs.
+    FitError, SpecError
+        The model has no constructs, or a method factor beside them.
     """
     import xarray as xr
 
     data = result.data
-    if not data.blocks:
-        raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
-    if data.method is not None:
-        raise SpecError(
-            "scores and simulated answers are not for a model with a method factor",
-            hint="Ask the fit of the constructs alone.",
-        )
+    _check(data)
     if data.groups is not None:
         # On the scale that the groups share, each with its own prior.
         parts = [scores(one, draws=draws, seed=seed + g) for g, one in enumerate(views(result).values())]
@@ -103,6 +97,17 @@ def scores(result: Result, *, draws: int = 100, seed: int = 0) -> xr.Dataset:
         },
         {PERSON: data.person.astype(str), FACTOR: names},
     )
+
+
+def _check(data: ModelData) -> None:
+    """Refuse models without scores, and with a method factor, which is not among those that are drawn."""
+    if not data.blocks:
+        raise FitError("the model has no constructs, so persons have no scores", hint="Use observed values.")
+    if data.method is not None:
+        raise SpecError(
+            "scores and simulated answers are not for a model with a method factor",
+            hint="Ask the fit of the constructs alone.",
+        )
 
 
 def _sampled(result: Result, draws: int) -> np.ndarray:

@@ -12,11 +12,19 @@ from medpsy.classical.describe import pairwise_covariance
 from medpsy.classical.factorability import first_factor_share
 from medpsy.posterior.common_method import HYPOTHESISED, METHOD, MethodFits, estimates, method_share
 from medpsy.posterior.intervals import check_interval, direction
+from medpsy.posterior.item_numbers import item_numbers, with_numbers
 from medpsy.posterior.judging.findings import Findings, Sheet, posterior
 from medpsy.posterior.loo import loo
+from medpsy.posterior.method_items import ordinal_estimates, ordinal_share
 
+AS_NUMBERS = (
+    "Answers are treated as numbers here, ordinal ones too (ordinal=True models them as what they are)."
+)
+AS_ORDINAL = (
+    "Items are modelled as ordinal; persons and the method factor are integrated out. The method factor is "
+    "told apart from the constructs by nothing but how slopes differ between items."
+)
 CAVEATS = (
-    "Answers are treated as numbers here, ordinal ones too.",
     "A large first factor is no proof of common method variance and a small one no proof of its absence: the "
     "share is insensitive (Fuller et al., 2016, doi:10.1016/j.jbusres.2015.12.008; Podsakoff et al., 2003, "
     "doi:10.1037/0021-9010.88.5.879).",
@@ -46,7 +54,8 @@ def method_tables(found: MethodFits, *, interval: float = 0.95) -> Findings:
     sheets = (
         _estimates(found, interval), _models(found), _shares(found, interval), _first_factor(found),
     )  # fmt: skip
-    out = Findings("common_method", "Common method variance", sheets, CAVEATS)
+    first = AS_ORDINAL if found.ordinal else AS_NUMBERS
+    out = Findings("common_method", "Common method variance", sheets, (first, *CAVEATS))
     if 1 < len(found.constructs) < 3:
         return out.noted(
             "With two constructs a method factor and their correlation are told apart by nothing but unequal "
@@ -56,8 +65,11 @@ def method_tables(found: MethodFits, *, interval: float = 0.95) -> Findings:
 
 
 def _estimates(found: MethodFits, interval: float) -> Sheet:
-    without = estimates(found.results[HYPOTHESISED], found.constructs)
-    beside = estimates(found.results[METHOD], found.constructs)
+    if found.ordinal:
+        without, beside = ordinal_estimates(found, HYPOTHESISED), ordinal_estimates(found, METHOD)
+    else:
+        without = estimates(found.results[HYPOTHESISED], found.constructs)
+        beside = estimates(found.results[METHOD], found.constructs)
     rows = []
     for (kind, name), draws in without.items():
         old, new = posterior(draws, interval), posterior(beside[kind, name], interval)
@@ -102,7 +114,7 @@ def _models(found: MethodFits) -> Sheet:
 
 
 def _shares(found: MethodFits, interval: float) -> Sheet:
-    drawn = method_share(found)
+    drawn = ordinal_share(found) if found.ordinal else method_share(found)
     together = np.mean(list(drawn.values()), axis=0)
     rows = []
     for item, draws in {**drawn, "all items": together}.items():
@@ -118,6 +130,8 @@ def _shares(found: MethodFits, interval: float) -> Sheet:
 
 def _first_factor(found: MethodFits) -> Sheet:
     survey = found.results[HYPOTHESISED].survey
+    if found.ordinal:
+        survey = with_numbers(survey, item_numbers(survey, found.items)[0])
     values = np.column_stack([survey.variables[item] for item in found.items])
     component, axis = first_factor_share(to_correlation(pairwise_covariance(values)))
     rows = [("first unrotated component", component), ("first unrotated principal axis", axis)]
