@@ -28,6 +28,9 @@ FIRST_FINENESS = {1: 1.5, 2: 1.1}
 #: So many of the points at which numerics are tried may be out of reach of the draws.
 OUTLYING = 2
 
+#: How fine numerics become for their sake: draws that need more are found by the check after sampling.
+MOST_SHRUNK = 2.0
+
 #: With more persons errors of the log-likelihood are judged by how they vary over the posterior: a constant
 #: changes nothing.
 CONSTANT_PERSONS = 2_000
@@ -106,7 +109,8 @@ def _tuned(
     rng = np.random.default_rng(1)
     # Where differences are shrunk the posterior is no normal: some of its points lie where no draw will.
     few = OUTLYING if density.data.groups is not None and density.data.groups.shrunk else 0
-    for fineness in FINENESS[FINENESS.index(FIRST_FINENESS.get(density.data.n_factor, 1.0)) :]:
+    first = FIRST_FINENESS.get(density.data.n_factor, 1.0)
+    for fineness in [f for f in FINENESS if first <= f <= (MOST_SHRUNK if few else FINENESS[-1])]:
         density = Density(density.data, coarse.adapted(values, fineness))
         if mode is None:
             mode = find_mode(density, start, spread)
