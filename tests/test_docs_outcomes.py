@@ -21,7 +21,9 @@ def blocks(language: str) -> list[str]:
 
 
 def test_examples_run_and_print_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(blocks("python")[0], "outcomes.md", "exec"), {})
+    space: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "outcomes.md", "exec"), space)
     assert capsys.readouterr().out.strip() in blocks("text")
 
 
@@ -41,9 +43,13 @@ def test_refusals_read_as_shown() -> None:
         with pytest.raises(mp.DataError) as caught:
             bind(mp.Model(f"{name} ~ x", families={name: family}).composed, held)
         assert str(caught.value) in blocks("text")
+    levels = survey({"x": np.arange(4.0), "sleep": np.arange(4)}, {"sleep": ("1", "2", "3", "4")})
+    with pytest.raises(mp.SpecError) as unordered:
+        bind(mp.Model("sleep ~ x").composed, levels)
+    assert str(unordered.value) in blocks("text")
 
 
-@pytest.mark.parametrize("name", ["student-t", "logistic", "poisson", "negative-binomial"])
+@pytest.mark.parametrize("name", ["student-t", "logistic", "ordinal", "poisson", "negative-binomial"])
 def test_a_model_file_for_every_family(name: str) -> None:
     path = Path(__file__).parents[1] / "models" / f"outcome-{name}.toml"
     assert path.name in PAGE

@@ -33,12 +33,11 @@ class Plain:
         return SimpleNamespace(n_person=self.n_person)
 
     @property
-    def space(self) -> Any:
-        return SimpleNamespace(point=lambda u: (u, 0.0, np.zeros_like(u)))
+    def native(self) -> str:
+        return "this density has no C function"
 
-    @property
-    def likelihood(self) -> Any:
-        return SimpleNamespace(per_person=lambda u: np.array([self.log_density(u)]))
+    def prior_and_terms(self, u: np.ndarray) -> tuple[float, np.ndarray]:
+        return 0.0, np.array([self.log_density(u)])
 
 
 def at_zero(size: int, sd: float = 1.0) -> Mode:

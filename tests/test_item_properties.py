@@ -228,8 +228,11 @@ def test_properties_that_cannot_be_used_are_refused() -> None:
     mp.Model([mp.explain_items(rasch, twice)])
     with pytest.raises(SpecError, match="family 'nominal' has no location to explain"):
         mp.Model([mp.explain_items(mp.Nominal("q", "r1..r4"), {"a": [1, 2, 3, 4]})])
+    text = "q =~ r1..r4\ns =~ r1 + r2\ns ~~ 0*q"
+    both = replace(mp.Model(text).spec.constructs[0], properties=mp.explain_items(
+        mp.GradedResponse("q", "r1..r4"), {"a": [1, 2, 3, 4]}).properties)  # fmt: skip
     with pytest.raises(SpecError, match="cannot be combined"):
-        mp.Model([mp.explain_items(rasch, {"a": [1, 2, 3, 4]})], groups="sex")
+        mp.Model([both])
 
 
 def test_model_files_say_the_same() -> None:
@@ -259,7 +262,7 @@ def test_walking_in_products_changes_coordinates_only() -> None:
     assert one.space._scaled[0].size == 12
     v = other.space.constrain(np.zeros(other.size)) | values
     again = unconstrain_start(plain.parameters, v)
-    # Between entries and products: 60 answers tell a location to about 2 / sqrt(60), a log slope to 3 / sqrt(60).
+    # Between entries and products: n answers tell a location to 2 / sqrt(n), a log slope to 3 / sqrt(n).
     given = (data.blocks[0].values >= 0).sum(axis=0)
     jacobian = sum(
         0.5 * np.log1p(given * (values[f"{name}_sd_q"][0] / error) ** 2).sum()

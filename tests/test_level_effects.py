@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal
 import medpsy as mp
 from made_posterior import made
 from mediation_cases import around_mode
+from medpsy.api.fits import Fit
 from medpsy.bind import ModelData, bind
 from medpsy.engines.base import choose, without_integrated
 from medpsy.errors import DataError, SpecError
@@ -215,6 +216,15 @@ def test_tables_of_levels_against_loops() -> None:
     assert pairs.iloc[4]["difference"] == pytest.approx(c.mean())
     with pytest.raises(SpecError, match="no variable with levels"):
         level_effects(made())
+
+
+def test_a_saved_fit_keeps_its_levels(tmp_path: Path) -> None:
+    answers = survey(40)
+    result = made(data=bind(mp.Model(ONE).composed, answers), answers=answers, draws=20, chains=2)
+    Fit(result).save(tmp_path / "fit.nc")
+    again = mp.load_fit(tmp_path / "fit.nc")
+    assert again.spec == result.model.spec and again.spec.pooled
+    np.testing.assert_allclose(again.level_effects()["mean"], level_effects(result)["mean"])
 
 
 def test_levels_are_recovered_and_drawn_together() -> None:

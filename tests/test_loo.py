@@ -52,6 +52,20 @@ def test_loo_is_that_of_arviz() -> None:
     assert float(ours.elpd) == float(theirs.elpd) and float(ours.se) == float(theirs.se)
 
 
+def test_weights_are_computed_once_and_are_those_of_arviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    from medpsy.posterior import loo as module
+
+    result = made(draws=200)
+    result.provenance["numerics"] = {"efficiency": 0.8}
+    ours, theirs = loo(result), az.loo(result.tree, pointwise=True, reff=0.8)
+    np.testing.assert_array_equal(ours.elpd_i.to_numpy(), theirs.elpd_i.to_numpy())
+    np.testing.assert_array_equal(ours.pareto_k.to_numpy(), theirs.pareto_k.to_numpy())
+    monkeypatch.setattr(module, "_computed", lambda result: pytest.fail("computed again"))
+    again = loo(result)
+    assert again is not ours
+    np.testing.assert_array_equal(again.elpd_i.to_numpy(), ours.elpd_i.to_numpy())
+
+
 def test_person_without_answers_changes_nothing() -> None:
     def silent(m: Made) -> None:
         m.log_likelihood[..., [2, 9]] = 0.0

@@ -221,6 +221,10 @@ def test_products_along_an_ordinal_mediator_are_refused_and_the_right_estimand_n
     # Into an ordinal outcome products are effects on the latent response, in logits.
     model = mp.Mediation("x", "m", mp.Observed("y", "ordinal"))
     assert {"indirect", "direct", "total"} == {d.name for d in model.spec.definitions}
+    held = answers(200)
+    fit = around_mode(mp.Mediation("x", "number", mp.Observed("y", "ordinal")), held, draws=4)
+    said = "The indirect effect of x on y (in logits of the latent response) through number is"
+    assert any(text.startswith(said) for text in fit.sentences())
 
 
 def test_categories_come_from_levels_items_and_whole_numbers() -> None:

@@ -76,6 +76,13 @@ class Collected:
         for c, coefficient in enumerate(layout.coefficients):
             unit = truth.variables[coefficient.path.source].sd / scale[layout.nodes[coefficient.target]]
             self.add(self.posterior["coefficient"][:, [c]] * unit, [truth.paths[coefficient.name]])
+        at = 0
+        for one in layout.pooled:
+            true = np.array([truth.paths[f"{one.key}[{label}]"] for label in one.labels])
+            drawn = self.posterior["level_effect"][:, at : at + len(true)]
+            # The last one follows from the others.
+            self.add(drawn[:, 1:] / scale[layout.nodes[one.target]], (true - true.mean())[1:])
+            at += len(true)
         for equation in truth.equations:
             if equation.family == "latent":
                 continue

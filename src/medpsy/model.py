@@ -147,7 +147,7 @@ def _measured(construct: Construct, spec: ModelSpec) -> ResponseFamily:
         suited = [c.name for c in spec.constructs if has_locations(family(c.family))]
         pooled = not suited or construct.name in suited
     if pooled or construct.properties is not None:
-        others = {"specific factors": construct.specific, "cross-loadings": pairs, "groups": spec.groups}
+        others = {"specific factors": construct.specific, "cross-loadings": pairs}
         what = "a hierarchical prior over its items" if construct.properties is None else "item properties"
         for name, present in others.items():
             if present:
@@ -166,7 +166,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
     latent = {c.name for c in spec.constructs}
     declared = {o.name: o for o in spec.observed}
     means = decomposed(spec)
-    explained = {one.target for one in (*spec.paths, *spec.pooled)} | set(means)
+    explained = {*spec.targets, *means}
     targets = [name for name in order if name not in latent and name in explained]
     known = {*latent, *spec.latents}
     for name in declared:
@@ -205,8 +205,7 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
 def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:
     """Constructs and explained variables: exogenous constructs first, then topological order."""
     means = decomposed(spec)
-    targets = {one.target for one in (*spec.paths, *spec.pooled)}
-    explained = [name for name in order if name in means or name in targets]
+    explained = [name for name in order if name in means or name in spec.targets]
     latent = [c.name for c in spec.constructs]
     structural = {p.target for p in spec.paths if p.source in latent or p.source in explained}
     first = [name for name in latent if name not in structural]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from medpsy.spec.model_spec import (
     Specific,
 )
 from medpsy.spec.model_spec import Path as SpecPath
+from medpsy.spec.pooled import Pooled
 from medpsy.spec.same import Same
 from medpsy.survey.instrument import Instrument, Module, Variable
 from medpsy.survey.survey import Event, Survey
@@ -60,6 +62,11 @@ class Result:
     data: ModelData
     survey: Survey
     provenance: dict[str, Any]
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What was computed from this result and is asked for again, by name."""
+        return {}
 
     @property
     def model(self) -> ComposedModel:
@@ -178,9 +185,11 @@ def _fields(entry: dict[str, Any]) -> dict[str, Any]:
 def _spec(held: dict[str, Any]) -> ModelSpec:
     kinds: dict[str, Any] = {
         "constructs": _construct, "observed": Observed, "paths": SpecPath, "covariances": Covariance,
-        "definitions": Definition,
+        "definitions": Definition, "pooled": Pooled,
     }  # fmt: skip
-    parts: dict[str, Any] = {key: tuple(kind(**_fields(e)) for e in held[key]) for key, kind in kinds.items()}
+    parts: dict[str, Any] = {
+        key: tuple(kind(**_fields(e)) for e in held.get(key, ())) for key, kind in kinds.items()
+    }
     design = Design(**_fields(held["design"])) if held["design"] else None
     groups = Groups(**_fields(held["groups"])) if held.get("groups") else None
     clusters = _clusters(held["clusters"]) if held.get("clusters") else None

@@ -101,7 +101,7 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
     if model.spec.second_order is not None:
         higher = model.spec.second_order.name
         terms = f"loading * {higher} + sqrt(1 - loading^2) * e, e ~ N(0, 1)"
-        explained = {one.target for one in (*model.spec.paths, *model.spec.pooled)}
+        explained = set(model.spec.targets)
         return [
             *(f"{f'e_{name}' if name in explained else name} = {terms}" for name in latent),
             f"{higher} ~ N(0, 1){given}",
@@ -115,7 +115,7 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
         for clique in model.sketch.cliques
     ]
     joined = {nodes[i] for clique in model.sketch.cliques for i in clique}
-    explained = {one.target for one in (*model.spec.paths, *model.spec.pooled)}
+    explained = set(model.spec.targets)
     alone = [name for name in latent if name not in joined]
     lines += [f"{f'e_{name}' if name in explained else name} ~ N(0, 1)" for name in alone]
     return lines

@@ -43,8 +43,8 @@ class Grouped(Verbs):
         Returns
         -------
         DataFrame
-            See :func:`medpsy.posterior.level_effects.level_effects`: distances from the mean of the levels, with
-            the sd of pooled ones.
+            See :func:`medpsy.posterior.level_effects.level_effects`: distances from the mean of the levels,
+            with the sd of pooled ones.
 
         Raises
         ------

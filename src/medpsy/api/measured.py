@@ -191,8 +191,8 @@ class Measured(Verbs):
         Returns
         -------
         DataFrame
-            See :func:`medpsy.posterior.loadings.loadings`: own and cross-loadings, those on specific factors, and
-            with a second-order construct direct and indirect ones.
+            See :func:`medpsy.posterior.loadings.loadings`: own and cross-loadings, those on specific factors,
+            and with a second-order construct direct and indirect ones.
 
         Raises
         ------

@@ -1,11 +1,14 @@
-"""A specification from constructs that correlate freely."""
+"""A specification from constructs that correlate freely, and with priors as users write them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from medpsy.errors import SpecError
 from medpsy.spec.model_spec import Construct, ModelSpec, SecondOrder
+from medpsy.spec.presets import normal_text
+from medpsy.spec.problem import ElementError
 
 
 def measurement(constructs: Iterable[Construct | SecondOrder]) -> ModelSpec:
@@ -31,3 +34,22 @@ def measurement(constructs: Iterable[Construct | SecondOrder]) -> ModelSpec:
                 hint="Pass model text, a ModelSpec, or constructs such as GradedResponse(...).",
             )
     return ModelSpec(constructs=plain, second_order=higher[0] if higher else None)
+
+
+def with_prior_texts(spec: ModelSpec, priors: Mapping[str, str]) -> ModelSpec:
+    """Add priors, in the spelling that model files are read into.
+
+    Raises
+    ------
+    SpecError
+        Text that is no prior, with the target that it is for.
+    """
+    held = dict(spec.priors)
+    for target, text in priors.items():
+        try:
+            held[target] = normal_text(target, text)
+        except SpecError as error:
+            raise ElementError(
+                f"prior of '{target}': {error.message}", subject=("prior", target), hint=error.hint
+            ) from None
+    return replace(spec, priors=tuple(sorted(held.items())))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from medpsy.api.measurement import measurement
+from medpsy.api.measurement import measurement, with_prior_texts
 from medpsy.api.prior_verbs import PriorVerbs
 from medpsy.errors import SpecError
 from medpsy.model import ComposedModel, compose
@@ -16,9 +16,7 @@ from medpsy.spec.groups import Groups, read_groups
 from medpsy.spec.levels_text import joined, read_text
 from medpsy.spec.model_file import ModelFile, read_model_file
 from medpsy.spec.model_spec import Construct, ModelSpec, Path, SecondOrder
-from medpsy.spec.presets import normal_text
 from medpsy.spec.print_syntax import to_syntax
-from medpsy.spec.problem import ElementError
 from medpsy.spec.regression import with_regression
 from medpsy.spec.same import with_same
 
@@ -139,7 +137,7 @@ class Model(PriorVerbs):
         if clusters is not None or slopes is not None or between:
             spec = replace(spec, clusters=joined(read_clusters(clusters, slopes), between))
         if priors:
-            spec = _with_priors(spec, priors)
+            spec = with_prior_texts(spec, priors)
         self.composed: ComposedModel = compose(replace(spec, name=name) if name else spec)
         self.instrument = instrument
         self.truth = truth
@@ -384,16 +382,3 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise file.located(error) from None
     model.file = file
     return model
-
-
-def _with_priors(spec: ModelSpec, priors: Mapping[str, str]) -> ModelSpec:
-    """Add priors, in the spelling that model files are read into."""
-    held = dict(spec.priors)
-    for target, text in priors.items():
-        try:
-            held[target] = normal_text(target, text)
-        except SpecError as error:
-            raise ElementError(
-                f"prior of '{target}': {error.message}", subject=("prior", target), hint=error.hint
-            ) from None
-    return replace(spec, priors=tuple(sorted(held.items())))

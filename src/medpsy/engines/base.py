@@ -147,8 +147,10 @@ def _around_method(data: ModelData, name: str, pymc: bool) -> tuple[LikelihoodEn
     """The grid of the constructs, inside a sum over a method factor."""
     from medpsy.engines.method import WithMethod
 
-    inner, verdicts = choose(replace(data, method=None), name, pymc)
-    if inner.name != "quadrature":
+    plain, grid = replace(data, method=None), engines()["quadrature"]
+    asked = grid.name if name == "auto" and judged(grid, plain).accepted else name
+    inner, verdicts = choose(plain, asked, pymc)
+    if inner.name != grid.name:
         raise SpecError(
             "a method factor beside ordinal items is for one to three constructs on a grid",
             hint="Leave out clusters and products, or take the answers as numbers.",

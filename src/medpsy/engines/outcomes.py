@@ -35,7 +35,7 @@ MOST_OF_THREE = 400
 
 
 class Outcomes:
-    """The engine ``outcomes``: one to three constructs, observed variables without normal residuals."""
+    """The engine ``outcomes``: one to three constructs, explained observed variables of any family."""
 
     name = "outcomes"
     order = 2
@@ -44,12 +44,16 @@ class Outcomes:
     products = True
 
     def accepts(self, data: ModelData) -> Verdict:
-        """One to three constructs in simple structure, and some variable that others cannot take."""
+        """One to three constructs in simple structure, beside explained observed variables."""
         layout = data.layout
         if any(isinstance(family, Composite) for family in data.model.families.values()):
             return Verdict(False, "items measure more than their construct")
-        if not layout.not_normal:
-            return Verdict(False, "no observed variable is binary, a count, ordinal or heavy-tailed")
+        if not layout.measured.size:
+            return Verdict(False, "no observed variable is explained")
+        if data.model.spec.linear is not None or layout.levels is not None:
+            return Verdict(False, "linear models and clusters are integrated elsewhere")
+        if layout.products.size and not layout.not_normal:
+            return Verdict(False, "explained variables are normal given multiplied constructs")
         if not 1 <= data.n_factor <= max(SIZES):
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {max(SIZES)}")
         if data.n_factor == 3 and data.n_person > MOST_OF_THREE:
@@ -61,9 +65,8 @@ class Outcomes:
             if missing and any(node in sources_of(layout, target) for target in range(len(layout.nodes))):
                 who = f"'{layout.nodes[node]}' explains another variable"
                 return Verdict(False, f"{who} and is missing for {missing} persons")
-        return Verdict(
-            True, f"{data.n_factor} construct(s) summed over a grid, {layout.not_normal} given them"
-        )
+        what = layout.not_normal or f"'{layout.nodes[layout.measured[0]]}' is a number"
+        return Verdict(True, f"{data.n_factor} construct(s) summed over a grid, {what} given them")
 
     def person_normals(self, data: ModelData) -> int:
         """None: the persons are integrated out."""

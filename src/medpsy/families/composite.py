@@ -20,7 +20,7 @@ from medpsy.spec.priors import Prior
 
 
 class Composite:
-    """A response family around which further slopes stand.
+    """A response family around which further slopes stand; items are the same in all groups of persons.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class Composite:
     SpecError
         A family without slopes, or whose items share parameters.
     """
+
+    of_all_groups = True
 
     def __init__(
         self, family: ResponseFamily, construct: Construct, extra: str, members: np.ndarray, what: str

@@ -109,6 +109,9 @@ def comparable(family: Any) -> bool:
     """Whether items of a family may differ between groups.
 
     Not where category probabilities are parameters and nothing says how they turn into thresholds: equal
-    probabilities would then be something else than equal thresholds.
+    probabilities would then be something else than equal thresholds. Nor where what explains the items, or a
+    distribution that they come from, is that of all groups.
     """
+    if getattr(family, "of_all_groups", False):
+        return False
     return hasattr(family, "coordinates") or "category_prob" not in family.roles

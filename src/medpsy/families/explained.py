@@ -73,6 +73,9 @@ class Explained(Categorical):
         A family without locations, properties that cannot be told apart.
     """
 
+    #: Items are the same in all groups of persons.
+    of_all_groups = True
+
     def __init__(self, family: ResponseFamily, construct: Construct, pooled: bool = False) -> None:
         self.family: Any = family
         self.coordinates_of_items = coordinates_of(family)
@@ -93,14 +96,16 @@ class Explained(Categorical):
 
     @property
     def reported(self) -> dict[str, tuple[str, ...]]:  # type: ignore[override]
-        """What the family keeps of ``derived``, and the locations."""
-        return {**self.family.reported, "location": ("item",)}
+        """What the family keeps of ``derived``, the locations, and slopes that follow from a distribution."""
+        slopes: dict[str, tuple[str, ...]] = {"slope": ("item",)} if self.pooled else {}
+        return {**self.family.reported, "location": ("item",), **slopes}
 
     @property
     def shown(self) -> dict[str, str]:  # type: ignore[override]
         """What stands in tables for a role that is not read itself."""
         own = {k: v for k, v in self.family.shown.items() if k != "category_prob"}
-        return own | {"location": "location"}
+        own |= {role.name: "threshold" for role in OWN.values() if "threshold" in self.family.reported}
+        return own | {"location": "location"} | ({"slope": "slope"} if self.pooled else {})
 
     def _kept_roles(self, parts: list[str]) -> list[Role]:
         """Roles of the family, and coordinates in the place of category probabilities."""
@@ -136,6 +141,10 @@ class Explained(Categorical):
         for item in construct.items:
             place = ("Item locations", item, "|", "location", None, f"location.{name}.{item}", None)
             rows.append(ParameterRow(*place, free=False, note=f"follows from {source}", support="real"))
+        for item in construct.items if self.pooled else ():
+            place = ("Slopes", name, "=~", item, None, f"slope.{name}.{item}", None)
+            note = "follows from the distribution of the items"
+            rows.append(ParameterRow(*place, free=False, note=note, support="positive"))
         return rows
 
     def parameters(self, block: Block, table: ParameterTable) -> tuple[Parameter, ...]:
@@ -250,7 +259,9 @@ class Explained(Categorical):
 
     def derived(self, p: dict[str, Any], xp: Any) -> dict[str, Any]:
         """What the family derives, and the locations."""
-        return self.family.derived(self.to_base(p, xp), xp) | {"location": self.location(p, xp)}
+        base = self.to_base(p, xp)
+        more = {"slope": base["slope"]} if self.pooled else {}
+        return self.family.derived(base, xp) | {"location": self.location(p, xp)} | more
 
     def log_prob(self, theta: Any, p: dict[str, Any], xp: Any) -> Any:
         """Log-probability of each category, (..., item, category, node)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from medpsy.errors import SpecError, nearest
 from medpsy.families.base import ResponseFamily
@@ -71,9 +72,9 @@ def difference_rows(groups: Groups, construct: Construct, family: ResponseFamily
     found = {groups.state(item, part.word, part.name) for item in construct.items for part in parts}
     if found != {"equal"} and not comparable(family):
         raise SpecError(
-            f"the items of '{name}' (family '{family.name}') can only be equal in all groups "
-            "and at all occasions",
-            hint='Use family "graded" or "gaussian", or keep equal = ["loadings", "thresholds"].',
+            f"the items of '{name}' ({_kind(family)}) can only be equal in all groups and at all occasions",
+            hint='Keep equal = ["loadings", "thresholds"] without release and shrink, or use family '
+            '"graded" or "gaussian" with plain items.',
         )
     for part in parts:
         states = {item: groups.state(item, part.word, part.name) for item in construct.items}
@@ -86,6 +87,16 @@ def difference_rows(groups: Groups, construct: Construct, family: ResponseFamily
             target = f"difference_sd.{part.name}.{name}"
             rows.append(_row("Difference SDs", name, "~~", part.name, target, "HalfNormal(0.3)"))
     return rows
+
+
+def _kind(family: Any) -> str:
+    """What about a family keeps its items alike."""
+    if not getattr(family, "of_all_groups", False):
+        return f"family '{family.name}'"
+    extra = getattr(family, "extra", "")
+    return {"cross_slope": "with cross-loadings", "": "with properties or a common distribution"}.get(
+        extra, "with specific factors"
+    )
 
 
 def _row(section: str, lhs: str, op: str, rhs: str, target: str, prior: str) -> ParameterRow:

@@ -96,7 +96,9 @@ class Unconstrained:
 
     def _products(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Coordinates with a scale, those of the logarithms of the scales, and the errors of the products."""
-        entries, scales, errors = [], [], []
+        entries: list[int] = []
+        scales: list[int] = []
+        errors: list[float] = []
         for p in self.scalars:
             if p.scale is None or not self.products:
                 continue

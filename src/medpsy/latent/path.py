@@ -61,7 +61,9 @@ class PathStructure:
         for role, where in layout.roles.items():
             names = tuple(layout.nodes[i] for i in where)
             priors = tuple(table.prior(f"{role}.{name}") for name in names)
-            dims, coords, lengths = (f"{role}_of",), (names,), None
+            dims: tuple[str, ...] = (f"{role}_of",)
+            coords: tuple[tuple[str, ...], ...] = (names,)
+            lengths = None
             if role in layout.by_category:
                 lengths = tuple(len(layout.categories[i]) for i in where)
                 dims, coords = (*dims, f"{role}_category"), (names, tuple(map(str, range(max(lengths)))))

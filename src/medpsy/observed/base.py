@@ -82,6 +82,9 @@ class ObservedFamily(Protocol):
     #: What differences of expected values are: ``"difference"``, ``"probability"``, ``"count"``, ``"score"``.
     scale: str
     roles: tuple[Role, ...]
+    #: What the linear predictor, and so every path into the variable, is counted in where that is not the
+    #: unit of its values: ``"logits of the latent response"``; else nothing.
+    units: str
     #: In plain text with ``{name}`` and ``{terms}``; and whom to cite.
     formula: str
     reference: str

@@ -22,6 +22,7 @@ class BernoulliOutcome:
     linear = False
     standardised = False
     scale = "probability"
+    units = "logits"
     roles = (intercept("Normal(0, 2)"),)
     formula = "P({name} = 1) = logistic(intercept + {terms})"
     reference = (

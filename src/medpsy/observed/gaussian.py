@@ -34,6 +34,7 @@ class GaussianOutcome:
     linear = True
     standardised = True
     scale = "difference"
+    units = ""
     roles = (intercept("Normal(0, 1)"), RESIDUAL_SD)
     formula = "{name} = intercept + {terms} + residual_sd * e, e ~ N(0, 1)"
     reference = "Linear regression with normal residuals"

@@ -27,6 +27,7 @@ class OrdinalOutcome:
     linear = False
     standardised = False
     scale = "score"
+    units = "logits of the latent response"
     roles = (Role("category_prob", "Dirichlet(1)", "Thresholds", "|", "t", per_category=True),)
     formula = "P({name} >= k) = logistic({terms} - threshold_k)"
     reference = (

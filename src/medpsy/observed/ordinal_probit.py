@@ -22,6 +22,7 @@ class OrdinalProbitOutcome(OrdinalOutcome):
     """
 
     name = "ordinal_probit"
+    units = "sds of the latent response"
     formula = "P({name} >= k) = Phi({terms} - threshold_k)"
 
     def thresholds(self, prob: Any, xp: Any) -> Any:

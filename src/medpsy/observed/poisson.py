@@ -24,6 +24,7 @@ class PoissonOutcome:
     linear = False
     standardised = False
     scale = "count"
+    units = "logarithms of the expected count"
     roles: tuple[Role, ...] = (intercept("Normal(0, 2.5)"),)
     formula = "{name} ~ Poisson(mean), log(mean) = intercept + {terms}"
     reference = (

@@ -25,6 +25,7 @@ class StudentOutcome:
     linear = True
     standardised = True
     scale = "difference"
+    units = ""
     roles = (
         intercept("Normal(0, 1)"), RESIDUAL_SD, Role("df", "Gamma(2, 0.1)", "Degrees of freedom", "", "df"),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medpsy.errors import SpecError
+from medpsy.latent.base import Layout
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.latent.levels import Levels
 from medpsy.posterior.intervals import bounds, check_interval
@@ -76,8 +77,7 @@ def cluster_table(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
     layout, values = result.data.layout, result.values()
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
     within, between = structure.level_sds(flat, layout)
-    odds = np.array([family == "bernoulli" for family in layout.families]) * np.pi**2 / 3
-    icc = between**2 / (between**2 + within**2 + odds)
+    icc = between**2 / (between**2 + within**2 + _latent_response(layout))
     names = structure.effects(layout.nodes)
     raw = structure.reported(flat, layout)["sd_over_clusters"][1]
     prior = draw_prior(result.data.parameters, np.random.default_rng(0), 4000)["cluster_sd"]
@@ -99,6 +99,16 @@ def cluster_table(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame.attrs |= {"interval": interval, "by": levels.by, "singles": int((levels.size == 1).sum())}
     return frame
+
+
+def _latent_response(layout: Layout) -> np.ndarray:
+    """Variance (node,) of the residual of the latent response of what has categories; it lies within."""
+    return np.array(
+        [
+            0.0 if one is None or one.kind != "categorical" else one.link_variance(np.zeros(()), {})
+            for one in layout.observed
+        ]
+    )
 
 
 def overlap(one: np.ndarray, two: np.ndarray, bins: int = 25) -> float:

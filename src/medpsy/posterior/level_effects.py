@@ -50,10 +50,10 @@ def level_effects(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        target, variable, level, n (persons), mean, sd, lower, upper, p_direction (of the more probable sign),
-        pooled. An effect is the distance from the mean of the levels, in residual sds of a construct, in units
-        of an observed variable (log-odds or logarithms where its family has them). Of pooled levels a last row
-        ``"sd"`` has the sd of their distribution.
+        target, variable, level, n (persons), mean, sd, lower, upper, p_direction (of the more probable
+        sign), pooled. An effect is the distance from the mean of the levels, in residual sds of a construct,
+        in units of an observed variable (log-odds or logarithms where its family has them). Of pooled levels
+        a last row ``"sd"`` has the sd of their distribution.
 
     Raises
     ------
@@ -91,10 +91,10 @@ def level_contrasts(result: Result, *, interval: float = 0.95, rope: float = 0.1
     Returns
     -------
     DataFrame
-        target, variable, level, against, n, n_against, difference (posterior mean of level minus against), sd,
-        lower, upper, p_direction, p_negligible, pooled. Units as in :func:`level_effects`. Pooled differences
-        are drawn to zero together, which is what guards against reading noise among many pairs as difference
-        (Gelman, Hill & Yajima, 2012, doi:10.1080/19345747.2011.618213).
+        target, variable, level, against, n, n_against, difference (posterior mean of level minus against),
+        sd, lower, upper, p_direction, p_negligible, pooled. Units as in :func:`level_effects`. Pooled
+        differences are drawn to zero together, which is what guards against reading noise among many pairs
+        as difference (Gelman, Hill & Yajima, 2012, doi:10.1080/19345747.2011.618213).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Standardised loadings of every item: on its construct, on others, on specific factors, on the second order."""
+"""Standardised loadings of every item: on its construct, other ones, specific factors, the second order."""
 
 from __future__ import annotations
 
@@ -49,13 +49,14 @@ def loadings(result: Result, *, interval: float = 0.95, relevant: float = 0.3) -
     -------
     DataFrame
         construct, item, factor, kind, mean, sd, lower, upper, p_direction (of the more probable sign),
-        p_relevant. Kinds: ``"own"`` (on the construct that the item belongs to), ``"cross"`` (on another one),
-        ``"specific"`` (on a specific factor or testlet), ``"communality"`` (share of the item's variance that
-        all factors explain; no probabilities). With a second-order construct also ``"second order"`` (the
-        construct, named as item, on the higher one), ``"indirect"`` (the item on the higher construct,
-        through its own) and ``"beyond"`` (the item on what its construct has beyond the higher one): the
-        transformation of Schmid & Leiman (1957, doi:10.1007/BF02289209). ``attrs["left_out"]`` names constructs
-        whose items have no loading of this kind.
+        p_relevant. Kinds: ``"own"`` (on the construct that the item belongs to), ``"cross"`` (on another
+        one), ``"specific"`` (on a specific factor or testlet), ``"communality"`` (share of the item's
+        variance that all factors explain; no probabilities). With a second-order construct also
+        ``"second order"`` (the construct, named as item, on the higher one), ``"indirect"`` (the item on the
+        higher construct, through its own) and ``"beyond"`` (the item on what its construct has beyond the
+        higher one): the transformation of Schmid & Leiman (1957, doi:10.1007/BF02289209).
+        ``attrs["left_out"]`` names
+        constructs whose items have no loading of this kind.
 
     Raises
     ------
@@ -190,5 +191,5 @@ def _further(family: Any, own: dict[str, np.ndarray], j: int) -> Iterator[tuple[
                 yield other, "cross", own[family.extra][:, entry]
     if isinstance(family, Nested):
         slopes = family.further_slopes(own)
-        for entry in np.flatnonzero(family.members == j):
-            yield family.specific_names[family.owner[entry]], "specific", slopes[:, entry]
+        for at in np.flatnonzero(family.members == j):
+            yield family.specific_names[family.owner[at]], "specific", slopes[:, at]

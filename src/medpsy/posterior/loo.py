@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,18 @@ def loo(result: Result) -> ELPDData:
     Vehtari, A., Gelman, A., & Gabry, J. (2017). Practical Bayesian model evaluation using leave-one-out
     cross-validation and WAIC. Statistics and Computing, 27, 1413-1432. doi:10.1007/s11222-016-9696-4
     """
+    if "loo" not in result.kept:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            result.kept["loo"] = _computed(result), [one.message for one in heard]
+    found, said = result.kept["loo"]
+    for message in said:
+        warnings.warn(message, stacklevel=2)
+    return deepcopy(found)
+
+
+def _computed(result: Result) -> ELPDData:
+    """Leave-one-out, anew: it takes as long as some fits."""
     import xarray as xr
     from arviz_stats import loo as psis_loo
 
@@ -72,17 +85,28 @@ def loo(result: Result) -> ELPDData:
     terms = _terms(result)
     constant = _constant(terms)
     # As when the persons were chosen who need more than importance sampling: k depends on it.
-    options = {"pointwise": True, "var_name": ANSWERS, "reff": _efficiency(result)}
+    options: dict[str, Any] = {"pointwise": True, "var_name": ANSWERS, "reff": _efficiency(result)}
     if not constant.any():
-        return _with_matched(psis_loo(result.tree, **options), result)
+        return _with_matched(psis_loo(result.tree, **options, **_weights(terms, options["reff"])), result)
     rest = xr.DataTree(
         children={
             POSTERIOR: xr.DataTree(result.tree[POSTERIOR].to_dataset()),
             LOG_LIKELIHOOD: xr.DataTree(terms.isel({PERSON: ~constant}).to_dataset(name=ANSWERS)),
         }
     )
-    found = _with_constant(psis_loo(rest, **options), terms, constant)
+    weights = _weights(terms.isel({PERSON: ~constant}), options["reff"])
+    found = _with_constant(psis_loo(rest, **options, **weights), terms, constant)
     return _with_matched(found, result)
+
+
+def _weights(terms: xr.DataArray, efficiency: float | None) -> dict[str, xr.DataArray]:
+    """Smoothed weights and Pareto k for ArviZ, which would compute them twice."""
+    import arviz_stats  # noqa: F401  (gives arrays their ``azstats``)
+
+    if efficiency is None:
+        return {}
+    weights, k = terms.azstats.psislw(r_eff=efficiency, dim=[CHAIN, DRAW])
+    return {"log_weights": weights, "pareto_k": k}
 
 
 def _efficiency(result: Result) -> float | None:

@@ -42,10 +42,8 @@ def natural(
     exposure: str | None = None,
     outcome: str | None = None,
     category: Value | None = None,
-    interval: float = 0.95,
-    draws: int = 500,
-    seed: int = 0,
-) -> pd.DataFrame:
+    interval: float = 0.95, draws: int = 500, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
     """Natural direct and indirect, total and controlled direct effects.
 
     Parameters
@@ -55,15 +53,14 @@ def natural(
         Values of the exposure that are compared: for a number its mean and one unit more unless given, for a
         category its first and last level, for a construct 0 and 1 (residual sd).
     mediators_at : mapping of str to float, optional
-        Value of every mediator for the controlled direct effect; their means (constructs and binary ones: 0,
-        ordinal ones: the median category) unless given.
+        Value of every mediator for the controlled direct effect; their means (constructs, binary: 0; ordinal:
+        the median) unless given.
     at : mapping of str to float or str, optional
         Covariates and moderators that everybody is given this value of, instead of averaging over them.
     exposure, outcome : str, optional
         Those of the mediation unless given.
     category : float or str, optional
-        Of an ordinal outcome: the category (its label, or its value) whose probability is compared; the
-        expected score unless given.
+        Of an ordinal outcome: the category (label or value) whose probability is compared, not the score.
     interval : float
     draws : int
         Posterior draws used, at even distances.
@@ -73,14 +70,14 @@ def natural(
     -------
     DataFrame
         effect, mean, median, sd, lower, upper, p_direction: differences of expected outcomes in the outcome's
-        own units, of probabilities where it is binary, of expected counts where it is a count, of expected
-        scores (categories at distance 1), or of probabilities of a ``category``, where it is ordinal.
+        own units, of probabilities where it is binary, of expected counts, of expected scores (categories at
+        distance 1) or of probabilities of a ``category`` where it is ordinal.
         ``attrs``: low, high, scale, category.
 
     Raises
     ------
     SpecError
-        No mediation, an unknown value, a mediator that is none, a category that the outcome does not have.
+        No mediation, an unknown value or category, a mediator that is none.
     """
     _refuse_levels(result)
     check_interval(interval)

@@ -145,13 +145,16 @@ def _subject(quantity: Quantity, result: Result) -> str:
     stations = quantity.text.split(" -> ")
     if len(stations) == 1:
         return f"{quantity.name} ({quantity.text})"
-    on = f"of {stations[0]} on {stations[-1]}"
+    layout = result.data.layout
+    family = layout.observed[layout.nodes.index(stations[-1])] if stations[-1] in layout.nodes else None
+    units = f" (in {family.units})" if family is not None and family.units else ""
+    on = f"of {stations[0]} on {stations[-1]}{units}"
     kind = re.split(r"[_\[]", quantity.name)[0]
     if len(stations) > 2:
         return f"The {kind} effect {on} through {', '.join(stations[1:-1])}"
     if quantity.kind == "definition":
         return f"The {'total indirect' if kind == 'indirect' else kind} effect {on}"
-    return f"The path {quantity.name} from {stations[0]} to {stations[1]}"
+    return f"The path {quantity.name} from {stations[0]} to {stations[1]}{units}"
 
 
 def _interval(lower: float, upper: float, mass: float | None, places: int) -> str:

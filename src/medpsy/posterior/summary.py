@@ -23,8 +23,8 @@ from medpsy.result import Result
 from medpsy.spec.parameters import ParameterRow
 
 SECTIONS = (
-    "Paths", "Correlations", "Second order", "Covariates", "Levels", "SDs of levels", "Defined", "Slopes", "Specific slopes", "Testlets",
-    "Cross slopes",
+    "Paths", "Correlations", "Second order", "Covariates", "Levels", "SDs of levels", "Defined", "Slopes",
+    "Specific slopes", "Testlets", "Cross slopes",
     "Loadings", "Category scores", "Thresholds", "Asymptotes", "Covariances", "Means", "Intercepts",
     "Variances", "Residual SDs",
 )  # fmt: skip

@@ -140,7 +140,7 @@ def _check_constructs(spec: ModelSpec) -> None:
 def _check_observed(spec: ModelSpec) -> None:
     seen = {construct.name for construct in spec.constructs}
     items = {item for construct in spec.constructs for item in construct.items}
-    targets = {one.target for one in (*spec.paths, *spec.pooled)} | set(decomposed(spec))
+    targets = {*spec.targets, *decomposed(spec)}
     if spec.design is not None:
         targets |= {*spec.design.mediators, *spec.design.outcomes}
     for observed in spec.observed:

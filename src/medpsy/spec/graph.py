@@ -11,7 +11,7 @@ from medpsy.spec.problem import ElementError
 
 def explained(spec: ModelSpec) -> tuple[str, ...]:
     """Return the variables that have a path into them, in order of first mention."""
-    return tuple(dict.fromkeys(one.target for one in (*spec.paths, *spec.pooled)))
+    return spec.targets
 
 
 def covariates(spec: ModelSpec) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 _FOREIGN = {
     "==": "Constraints between parameters are not available.",
     "<~": "Formative constructs are not available; a construct is measured with =~.",
-    "|": "Thresholds are estimated automatically; levels with a common distribution are written (1|variable).",
+    "|": "Thresholds are estimated automatically; pooled levels are written (1|variable).",
     "<": "Constraints between parameters are not available.",
     ">": "Constraints between parameters are not available.",
     "=": "A construct is measured with =~, a quantity is defined with :=.",

@@ -300,6 +300,12 @@ class ModelSpec(_Brief):
         return next((one for one in every if one.construct == construct), None)
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """Variables that paths or pooled levels explain, in order of first mention."""
+        paths, pooled = [path.target for path in self.paths], [one.target for one in self.pooled]
+        return tuple(dict.fromkeys([*paths, *pooled]))
+
+    @property
     def latents(self) -> tuple[str, ...]:
         """Latent variables that are no constructs with items of a family: those of a linear model, and a
         second-order construct with paths of its own."""

@@ -39,7 +39,8 @@ class Pooled:
 
 def taken_out(covariates: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return covariates without terms ``(1|variable)``, and the variables of these terms."""
-    plain, pooled = [], []
+    plain: list[str] = []
+    pooled: list[str] = []
     for text in covariates:
         found = _TERM.fullmatch(text) if isinstance(text, str) else None
         (pooled if found else plain).append(found.group(1).strip("`") if found else text)

@@ -37,7 +37,7 @@ def to_syntax(spec: ModelSpec) -> str:
         terms = [_valued(p, p.target) for p in spec.paths if p.measured and p.source == latent]
         lines.append(f"{_quote(latent)} =~ {' + '.join(terms)}")
     structural = [path for path in spec.paths if not path.measured]
-    for target in dict.fromkeys(one.target for one in (*structural, *spec.pooled)):
+    for target in dict.fromkeys([*(p.target for p in structural), *(p.target for p in spec.pooled)]):
         terms = [_valued(path, *path.variables) for path in structural if path.target == target]
         terms += [f"(1|{_quote(one.variable)})" for one in spec.pooled if one.target == target]
         lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")

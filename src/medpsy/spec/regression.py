@@ -22,7 +22,7 @@ def with_regression(spec: ModelSpec, regression: str | Mapping[str, str]) -> Mod
     Raises
     ------
     SpecError
-        A construct that the model does not have, text that cannot be read, a second regression of a construct.
+        A construct that the model does not have, text that cannot be read.
     """
     known = [c.name for c in spec.constructs]
     known += [spec.second_order.name] if spec.second_order is not None else []

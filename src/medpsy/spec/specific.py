@@ -36,12 +36,6 @@ def check_specific(spec: ModelSpec) -> None:
                 )
             taken[part.name] = f"another specific factor (of '{construct.name}')"
         _check_items(construct)
-        if construct.specific and spec.groups is not None:
-            raise ElementError(
-                f"'{construct.name}' has specific factors in a model with groups",
-                subject=("construct", construct.name),
-                hint="Specific factors and groups cannot be combined: leave one of the two out.",
-            )
 
 
 def check_cross(spec: ModelSpec) -> None:
@@ -50,7 +44,7 @@ def check_cross(spec: ModelSpec) -> None:
     Raises
     ------
     ElementError
-        An item of no other construct, listed twice, or of a construct with specific factors; groups.
+        An item of no other construct, listed twice, or of a construct with specific factors.
     """
     home = {item: c for c in spec.constructs for item in c.items}
     for construct in spec.constructs:
@@ -70,10 +64,10 @@ def check_cross(spec: ModelSpec) -> None:
                     subject=subject,
                     hint="Remove one of the two mentions.",
                 )
-            if home[item].specific or spec.groups is not None:
-                what = "groups" if spec.groups is not None else "specific factors"
+            if home[item].specific:
                 raise ElementError(
-                    f"cross-loadings ('{item}' on '{construct.name}') and {what} cannot be combined",
+                    f"cross-loadings ('{item}' on '{construct.name}') and specific factors cannot be "
+                    "combined",
                     subject=subject,
                     hint="Leave one of the two out.",
                 )

@@ -206,7 +206,7 @@ class _Reader:
         )
         latent = {construct.name for construct in constructs}
         latent |= {second_order.name} if second_order is not None else set()
-        explained = [one.target for one in (*self.paths, *self.pooled)]
+        explained = [*(path.target for path in self.paths), *(one.target for one in self.pooled)]
         targets = dict.fromkeys(target for target in explained if target not in latent)
         observed = tuple(Observed(target, families.pop(target, "gaussian")) for target in targets)
         spec = ModelSpec(

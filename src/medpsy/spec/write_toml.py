@@ -32,7 +32,7 @@ def to_toml(spec: ModelSpec) -> str:
         blocks.append(_mediation(spec.design))
     if spec.waves is not None:
         blocks.append(_waves(spec.waves))
-    explained = {one.target for one in (*spec.paths, *spec.pooled)}
+    explained = set(spec.targets)
     for observed in spec.observed if spec.linear is None else ():
         if observed.name not in {*explained, *decomposed(spec)}:
             blocks.append(_block(f"observed.{_key(observed.name)}", [("family", _text(observed.family))]))
@@ -87,7 +87,7 @@ def _model(spec: ModelSpec) -> list[str]:
         named = [construct.name for construct in spec.constructs if getattr(construct, flag)]
         rows += [(flag, _list(named))] if named else []
     rows.append(("syntax", f'"""\n{syntax}"""'))
-    explained = {one.target for one in (*spec.paths, *spec.pooled)}
+    explained = set(spec.targets)
     families = [(_key(c.name), _text(c.family)) for c in spec.constructs if c.family != family]
     if spec.linear is None:
         families += [(_key(o.name), _text(o.family)) for o in spec.observed if o.name in explained]

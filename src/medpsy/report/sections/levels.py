@@ -17,10 +17,10 @@ ORDER = 13
 #: With more levels the table of pairs is left to the reader's own ``fit.level_contrasts()``.
 MOST = 8
 WORDS = (
-    "The levels come from a common distribution: each is drawn towards the mean of all, the more the fewer persons "
-    "it has. Comparing all pairs therefore needs no further correction for their number (Gelman, Hill & Yajima, "
-    "2012). Effects are distances from the mean of the levels, of a construct in its sd given what explains it, of "
-    "an observed variable in its own units."
+    "The levels come from a common distribution: each is drawn towards the mean of all, the more the fewer "
+    "persons it has. Comparing all pairs therefore needs no further correction for their number (Gelman, "
+    "Hill & Yajima, 2012). Effects are distances from the mean of the levels, of a construct in its sd given "
+    "what explains it, of an observed variable in its own units."
 )
 
 
@@ -41,19 +41,22 @@ def build(context: Context) -> Section | None:
         return None
     blocks: list[Block] = [Text([WORDS])]
     every, pairs = part["effects"], part["contrasts"]
-    for (target, variable), own in every.groupby(["target", "variable"], sort=False):
+    keys = [key for key in ("group", "target", "variable") if key in every]
+    for number, (at, own) in enumerate(every.groupby(keys, sort=False)):
+        target, variable = at[-2:]
         levels = own[own["level"] != "sd"]
         caption = f"Effects of the levels of {variable} on {target}, with {context.mass} intervals."
         rows = levels.assign(effect=levels["level"], text=[f"{n} persons" for n in levels["n"]])
         told = [f"{r.level}: {estimate(r.mean)}" for r in levels.itertuples()]
         figure = effects_forest(rows, interval=context.interval)
-        blocks.append(drawn(figure, name="levels", caption=caption, alt=f"{'; '.join(told)}."))
+        blocks.append(drawn(figure, name=f"levels-{number}", caption=caption, alt=f"{'; '.join(told)}."))
         columns = {
             "level": ("Level", None), "n": ("Persons", "count"), "mean": ("Mean", "two"), "sd": ("SD", "two"),
-            "lower": ("Lower", "two"), "upper": ("Upper", "two"), "p_direction": ("P(direction)", "probability"),
+            "lower": ("Lower", "two"), "upper": ("Upper", "two"),
+            "p_direction": ("P(direction)", "probability"),
         }  # fmt: skip
         blocks.append(table(caption, own, columns, notes=["Row sd: the standard deviation of the levels."]))
-        chosen = pairs[(pairs["target"] == target) & (pairs["variable"] == variable)]
+        chosen = pairs[(pairs[keys] == list(at)).all(axis=1)]
         if len(levels) <= MOST:
             blocks.append(_pairs(context, str(target), str(variable), chosen))
     return Section("Levels of person variables", "levels-of-person-variables", blocks)

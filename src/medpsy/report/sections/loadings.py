@@ -46,7 +46,8 @@ def build(context: Context) -> Section | None:
             continue
         columns: dict[str, tuple[str, str | None]] = {
             "item": ("Construct" if which == "second order" else "Item", None), "factor": ("Factor", None),
-            "kind": ("Kind", None), "mean": ("Mean", "two"), "lower": ("Lower", "two"), "upper": ("Upper", "two"),
+            "kind": ("Kind", None), "mean": ("Mean", "two"), "lower": ("Lower", "two"),
+            "upper": ("Upper", "two"),
             "p_direction": ("P(direction)", "probability"), "p_relevant": ("P(relevant)", "probability"),
         }  # fmt: skip
         notes = [f"Relevant: at least {found.attrs.get('relevant', 0.3):g} in size."]
