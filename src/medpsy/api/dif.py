@@ -131,9 +131,8 @@ def dif(
     reference : str, optional
         The group that others are compared with; the first level unless given.
     flag, relevant : float, mapping of str to float
-        Probability of a relevant difference that flags an item, and the largest negligible one by
-        coordinate: 0.43 for ``location`` (logits), 0.3 for ``slope`` (log ratio), 0.2 for ``intercept`` and
-        0.1 for ``loading`` (z-scored items).
+        Probability of a relevant difference that flags an item; largest negligible one by coordinate:
+        ``location`` 0.43 (logits), ``slope`` 0.3 (log ratio), ``intercept`` 0.2, ``loading`` 0.1 (z-scored).
     interval, **sampling
         Posterior mass of intervals; options of :meth:`Model.fit`.
 
@@ -148,6 +147,7 @@ def dif(
 
     Examples
     --------
+    >>> import medpsy as mp
     >>> mp.dif(mp.load_example("students"), "anxiety =~ gad1..gad7", "sex").table()  # doctest: +SKIP
     """
     _check_probability(flag)
