@@ -107,7 +107,7 @@ def plain(density: Density, u: np.ndarray) -> Native | str:
 
 def quick(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """Value and gradient of the density by the fastest way there is; ``u`` is where it will be asked."""
-    made = plain(density, u)
+    made = "rows are shared out" if _shared(density) else plain(density, u)
     return density.value_and_gradient if isinstance(made, str) else made.value_and_gradient
 
 
@@ -116,8 +116,13 @@ def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[f
 
     ``u`` is where it will be asked.
     """
-    made = plain(density, u)
+    made = "rows are shared out" if _shared(density) else plain(density, u)
     return density.prior_and_terms if isinstance(made, str) or made.order is None else made.prior_and_terms
+
+
+def _shared(density: Density) -> bool:
+    """Whether every evaluation already shares out its many rows among the processors."""
+    return len(getattr(density.likelihood, "_shares", ())) > 1
 
 
 def _laid_out(density: Density) -> Native | str:
