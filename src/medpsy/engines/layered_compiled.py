@@ -14,7 +14,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.answer_tables import AnswerTables, log_table
-from medpsy.engines.grid import Grid, fitted_grid
+from medpsy.engines.grid import Grid, fitted_windows
 from medpsy.engines.layered_kernel import layered
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.product_parts import Held
@@ -189,21 +189,13 @@ class CompiledLayered:
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledLayered:
         """Grid, windows and outer nodes fitted to the posteriors of the persons at ``p``.
 
-        Spacing and windows are those of :meth:`CompiledQuadrature.adapted`; the constructs with the narrowest
-        windows become the outer ones.
+        The constructs with the narrowest windows become the outer ones.
         """
-        mean, sd = self._centres(p)
-        reach = 4.0 * fineness**0.5 * sd
-        low, high = mean - reach, mean + reach
-        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
-        lo, hi = np.empty(mean.shape, dtype=np.int64), np.empty(mean.shape, dtype=np.int64)
-        for d, t in enumerate(grid.nodes):
-            lo[:, d] = np.clip(np.searchsorted(t, low[:, d]) - 1, 0, None)
-            hi[:, d] = np.minimum(np.searchsorted(t, high[:, d]) + 1, len(t))
-        made = CompiledLayered(self.data, grid, (lo, hi), self.patterns)
+        grid, windows = fitted_windows(*self._centres(p), fineness)
+        made = CompiledLayered(self.data, grid, windows, self.patterns)
         share = made._run(p)["share"]
         return CompiledLayered(
-            self.data, grid, (lo, hi), self.patterns, made.outer.keep(share > NEGLIGIBLE / fineness**4)
+            self.data, grid, windows, self.patterns, made.outer.keep(share > NEGLIGIBLE / fineness**4)
         )
 
     def _centres(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData
-from medpsy.engines.grid import Grid, fitted_grid
+from medpsy.engines.grid import Grid, fitted_windows, windows_over
 from medpsy.engines.outcomes import along, plain_sources, products_of
 from medpsy.engines.product_parts import Held
 from medpsy.latent.base import Equations
@@ -167,17 +167,14 @@ class CompiledOutcomes:
         mean, sd = self.person_moments(p)
         # On a grid that is too coarse for a person the sd seen may be far too small.
         sd = np.maximum(sd, 0.4 * self.grid.spacing)
-        reach = 4.0 * fineness**0.5 * sd
-        low, high = mean - reach, mean + reach
-        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
-        return CompiledOutcomes(self.data, grid, _windows(grid, low, high))
+        return CompiledOutcomes(self.data, *fitted_windows(mean, sd, fineness))
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Log-likelihood minus that on half the spacing, over windows half as wide again."""
         low = np.stack([t[self.lo[:, d]] for d, t in enumerate(self.grid.nodes)], axis=1)
         high = np.stack([t[self.hi[:, d] - 1] for d, t in enumerate(self.grid.nodes)], axis=1)
         more, grid = 0.25 * (high - low), self.grid.refined()
-        exact = CompiledOutcomes(self.data, grid, _windows(grid, low - more, high + more))
+        exact = CompiledOutcomes(self.data, grid, windows_over(grid, low - more, high + more))
         return float((self.per_person(p) - exact.per_person(p)).sum())
 
     def describe(self) -> str:
@@ -289,15 +286,6 @@ class _Back:
         whole = np.zeros((n, n))
         whole[np.ix_(factors, factors)] = inverse.T @ inner
         return (whole * eq.z).sum(-1), eq.d[:, None] * whole
-
-
-def _windows(grid: Grid, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and one-past-last node of every person that cover [low, high]."""
-    first, last = np.empty(low.shape, dtype=int), np.empty(low.shape, dtype=int)
-    for d, t in enumerate(grid.nodes):
-        first[:, d] = np.clip(np.searchsorted(t, low[:, d]) - 1, 0, len(t) - 1)
-        last[:, d] = np.minimum(np.searchsorted(t, high[:, d]) + 1, len(t))
-    return first, last
 
 
 def _chunks(lo: np.ndarray, hi: np.ndarray, counts: np.ndarray) -> list[Chunk]:

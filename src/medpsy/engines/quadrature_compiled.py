@@ -12,7 +12,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.answer_tables import AnswerTables
-from medpsy.engines.grid import Grid, fitted_grid
+from medpsy.engines.grid import Grid, fitted_windows
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
     fill_weight,
@@ -116,21 +116,10 @@ class CompiledQuadrature:
         return self._run(p)["ell"][self.patterns.inverse]
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledQuadrature:
-        """Grid and windows fitted to the posteriors of the persons at ``p``.
-
-        Spacing is 1.6 times the second percentile of the persons' posterior sds and every person is summed
-        over 4 sds to either side; ``fineness`` 2 halves the spacing and widens the windows by 40 %.
-        """
+        """Grid and windows fitted to the posteriors of the persons at ``p``."""
         mean, covariance = self._moments(p)
         sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        reach = 4.0 * fineness**0.5 * sd
-        low, high = mean - reach, mean + reach
-        grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
-        first, last = np.empty(mean.shape, dtype=np.int64), np.empty(mean.shape, dtype=np.int64)
-        for d, t in enumerate(grid.nodes):
-            first[:, d] = np.clip(np.searchsorted(t, low[:, d]) - 1, 0, None)
-            last[:, d] = np.minimum(np.searchsorted(t, high[:, d]) + 1, len(t))
-        return CompiledQuadrature(self.data, grid, (first, last), self.patterns)
+        return CompiledQuadrature(self.data, *fitted_windows(mean, sd, fineness), self.patterns)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Log-likelihood minus that on half the spacing over the whole grid.
