@@ -36,6 +36,10 @@ class Plain:
     def native(self) -> str:
         return "this density has no C function"
 
+    @property
+    def likelihood(self) -> None:
+        return None
+
     def prior_and_terms(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         return 0.0, np.array([self.log_density(u)])
 
