@@ -120,6 +120,7 @@ def test_what_is_refused_says_why() -> None:
         ({"mood": MOOD.items}, {"levels": ["metric"]}, "no level of invariance 'metric'"),
         ({"mood": MOOD.items}, {"release": ["b3"]}, "'b3' cannot be released"),
         ({}, {}, "no construct"),
+        ({"mood": ["a1", "a2"]}, {}, "come as list, not as a mapping"),
     ]
     for constructs, options, said in cases:
         with pytest.raises(mp.SpecError, match=said):

@@ -222,6 +222,12 @@ def _waves(survey: Any, constructs: Mapping[str, Mapping[str, str | Sequence[str
         raise DataError(f"the answers come as {what}, not as a Survey", hint="Pass mp.read_survey(...).")
     if not constructs:
         raise SpecError("there is no construct", hint='Say {"mood": {"may": "a1..a4", "june": "b1..b4"}}.')
+    for name, own in constructs.items():
+        if not isinstance(own, Mapping):
+            raise SpecError(
+                f"the waves of '{name}' come as {type(own).__name__}, not as a mapping",
+                hint=f'Say {{"{name}": {{"may": "a1..a4", "june": "b1..b4"}}}}: items by wave.',
+            )
     return tuple(
         Waves(name, {wave: tuple(_items(items)) for wave, items in own.items()})
         for name, own in constructs.items()
