@@ -77,6 +77,8 @@ def gather(result: Result, interval: float) -> list[Part] | None:
         for by in asked.get(key, ()):
             try:
                 parts.append(compare(result, by, interval, sampling))
+                if key == "differences":
+                    parts[-1].notes.append(_same_items(parts, by))
             except MedpsyError as error:
                 parts.append(Part(f"Groups of {by}", [f"Not computed: {error.message}. {error.hint}"]))
     return parts or None
@@ -157,6 +159,15 @@ def _differences(result: Result, by: str, interval: float, sampling: dict[str, A
         ],
         means=group_means(fitted, interval=interval),
     )
+
+
+def _same_items(parts: list[Part], by: str) -> str:
+    """What was found on the items over the same groups."""
+    for part in parts:
+        if part.title == f"Measurement invariance over {by}" and not part.levels.empty:
+            last = part.levels.iloc[-1]
+            return f"Invariance of the items over {by}, level '{last['level']}': {last['verdict']}."
+    return f'Whether the items are the same over {by} was not asked: [report] invariance = ["{by}"].'
 
 
 def _untrusted(fits: dict[str, Result]) -> list[str]:
