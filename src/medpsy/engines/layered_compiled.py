@@ -25,7 +25,7 @@ from medpsy.ops import Numpy
 #: Constructs of the inner grid.
 INNER = 3
 #: Outer nodes of a person with less posterior probability at the mode are left out.
-NEGLIGIBLE = 1e-7
+NEGLIGIBLE = 1e-9
 #: Rows that the numerical error is estimated from, and outer nodes that two processors are worth.
 PROBE, SHARED_NODES = 200, 20_000
 
