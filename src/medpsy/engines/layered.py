@@ -16,7 +16,7 @@ from medpsy.engines.quadrature import MOST_FACTORS, Quadrature
 if TYPE_CHECKING:
     from medpsy.engines.layered_compiled import CompiledLayered
 
-#: Most constructs; each more costs five to ten times as much.
+#: Most constructs; each more multiplies the work by the nodes of its window.
 MOST_LAYERED = 5
 
 #: Nodes per construct that the search for the mode opens with; they are looked at one construct at a time.
