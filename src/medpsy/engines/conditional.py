@@ -1,8 +1,8 @@
 """Persons sampled: their independent normals z are parameters, non-centred.
 
-The fall-back for six or more constructs and for outcomes without normal residuals, and an independent check
-of the other engines. Its log-likelihood terms are conditional on the scores, so they must not be compared
-with marginal ones.
+The fall-back where no other engine integrates the persons out (six or more constructs with ordinal items,
+four or more beside explained observed variables), and an independent check of the others. Its log-likelihood
+terms are conditional on the scores, so they must not be compared with marginal ones.
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ class Layered(Quadrature):
     def accepts(self, data: ModelData) -> Verdict:
         """Four or five constructs whose families have kernels, and no explained observed variable."""
         verdict = super().accepts(data)
+        if verdict.accepted:
+            verdict = self.compiles(data)
         if not verdict.accepted:
             return verdict
-        if not self.compiles(data).accepted:
-            return self.compiles(data)
         return Verdict(True, f"{data.n_factor} constructs summed over a grid, three of them at once")
 
     def settings(self, data: ModelData, size: int | None = None) -> Grid:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +15,7 @@ from medpsy.engines.layered_kernel import layered
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.product_parts import Held
 from medpsy.engines.quadrature_kernel import fill_weight, latent_forward, latent_reverse
+from medpsy.engines.shares import shares, summed
 from medpsy.latent.constructs import construct_system, construct_system_reverse
 from medpsy.ops import Numpy
 
@@ -80,23 +77,18 @@ class CompiledLayered:
         self.outer = outer or whole_windows(*windows)
         inner = self.inner = [d for d in range(data.n_factor) if d not in self.outer.factors]
         self.lo, self.hi = (np.ascontiguousarray(w[:, inner], dtype=np.int64) for w in windows)
-        blocks = [block for block in data.blocks if block.factor in inner]
-        places = [inner.index(block.factor) for block in blocks]
-        self.tables = AnswerTables(data, blocks, places, Grid(tuple(grid.nodes[d] for d in inner)))
-        where = np.cumsum([0, *(block.values.shape[1] for block in data.blocks)])
-        taken = [np.arange(*where[k : k + 2]) for k, b in enumerate(data.blocks) if b.factor in inner]
-        self.codes = np.ascontiguousarray(self.patterns.codes[:, np.concatenate(taken)])
-        # Answers to outer constructs; one of second order has no items of its own.
+        self.shares = shares(self.outer.begin, SHARED_NODES)
+        ends = np.cumsum([block.values.shape[1] for block in data.blocks])
+        own = {
+            block.factor: (block, self.patterns.codes[:, end - block.values.shape[1] : end])
+            for block, end in zip(data.blocks, ends, strict=True)
+        }
+        self.tables = AnswerTables(
+            data, [own[d][0] for d in inner], range(INNER), Grid(tuple(grid.nodes[d] for d in inner))
+        )
+        self.codes = np.concatenate([own[d][1] for d in inner], axis=1)
         self.held = [
-            (
-                o,
-                Held(
-                    data, replace(b, values=self.patterns.codes[:, slice(*where[k : k + 2])]), grid.nodes[d]
-                ),
-            )
-            for o, d in enumerate(self.outer.factors)
-            for k, b in enumerate(data.blocks)
-            if b.factor == d
+            Held(data, replace(own[d][0], values=own[d][1]), grid.nodes[d]) for d in self.outer.factors
         ]
 
     def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -112,7 +104,7 @@ class CompiledLayered:
         fill_weight(np.ascontiguousarray(precision[np.ix_(self.inner, self.inner)]), tables.nodes, weight)
         points = np.stack([self.grid.nodes[d][self.outer.at[:, o]] for o, d in enumerate(out)], axis=1)
         share = base[row] + (points * (tilt[row][:, out] - 0.5 * points @ precision[np.ix_(out, out)])).sum(1)
-        for o, held in self.held:
+        for o, held in enumerate(self.held):
             share += held.fill(p)[row, self.outer.at[:, o]]
         inner = tilt[row][:, self.inner] - points @ precision[np.ix_(out, self.inner)]
         given, first, second = np.zeros_like(inner), np.empty((n_row, INNER)), np.zeros((n_row, INNER, INNER))
@@ -129,22 +121,12 @@ class CompiledLayered:
             )  # fmt: skip
             return counts
 
-        counts = sum(self._shared(one), np.zeros_like(table))
+        counts = summed(one, self.shares)
         ell += half + np.log(self.grid.spacing).sum() - 0.5 * n * np.log(2 * np.pi)
         return {
             "eq": eq, "chol": chol, "precision": precision, "location": location, "ell": ell,
             "counts": counts, "share": share, "moments": self._joined(points, share, given, first, second),
         }  # fmt: skip
-
-    def _shared(self, one: Any) -> Iterator[np.ndarray]:
-        """``one`` of all rows, or of parts of them side by side."""
-        workers = (os.cpu_count() or 1) if len(self.outer.at) >= SHARED_NODES else 1
-        ends = np.searchsorted(self.outer.begin, np.linspace(0, len(self.outer.at), workers + 1))
-        parts = [slice(int(a), int(b)) for a, b in pairwise(ends) if b > a]
-        if len(parts) == 1:
-            return iter([one(parts[0])])
-        with ThreadPoolExecutor(workers) as pool:
-            return iter(list(pool.map(one, parts)))
 
     def _joined(
         self, points: np.ndarray, share: np.ndarray, given: np.ndarray, first: np.ndarray, second: np.ndarray
@@ -176,7 +158,7 @@ class CompiledLayered:
         gradient = data.model.structure.reverse(p, data.layout, d_eq)
         gradient |= self.tables.reverse(p, run["counts"])
         persons = self.count[self.outer.row] * run["share"]
-        for o, held in self.held:
+        for o, held in enumerate(self.held):
             shape = (len(self.count), len(held.nodes))
             cell = np.ravel_multi_index((self.outer.row, self.outer.at[:, o]), shape)
             gradient |= held.reverse(p, np.bincount(cell, persons, shape[0] * shape[1]).reshape(shape))
@@ -206,7 +188,7 @@ class CompiledLayered:
         layout, at = self.data.layout, 0
         line, chol = construct_system(self.data.model.structure.equations(p, layout, Numpy), layout)
         prior, spread = self.design @ line.T, np.sqrt((chol**2).sum(1))
-        mean, sd = prior.copy(), np.tile(spread, (len(prior), 1))
+        mean, sd = np.empty((2, *prior.shape))
         for block in self.data.blocks:
             d, n_item = block.factor, block.values.shape[1]
             nodes = self.grid.nodes[d]

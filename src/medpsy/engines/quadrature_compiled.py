@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, reduce
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +16,7 @@ from medpsy.engines.quadrature_kernel import (
     latent_forward,
     latent_reverse,
 )
+from medpsy.engines.shares import shares, summed
 from medpsy.latent.constructs import construct_system, construct_system_reverse
 from medpsy.ops import Numpy
 
@@ -62,7 +59,7 @@ class CompiledQuadrature:
         if windows is not None:
             self.lo[:, self.tables.pad :], self.hi[:, self.tables.pad :] = windows
         self._constant = float(np.log(grid.spacing).sum() - 0.5 * n_factor * np.log(2 * np.pi))
-        self._shares = _shares(n_row)
+        self.shares = shares(np.arange(n_row + 1), SHARED_ROWS)
 
     def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
         """Forward pass and E-step at ``p``."""
@@ -87,10 +84,7 @@ class CompiledQuadrature:
             )  # fmt: skip
             return counts
 
-        if len(self._shares) == 1:
-            counts = share(self._shares[0])
-        else:
-            counts = reduce(np.add, _pool(os.getpid()).map(share, self._shares))
+        counts = summed(share, self.shares)
         ell += self._constant + half
         return {
             "eq": eq, "chol": chol, "precision": precision, "location": location,
@@ -151,16 +145,3 @@ class CompiledQuadrature:
         run, pad = self._run(p), self.tables.pad
         first = run["first"][:, pad:]
         return first, run["second"][:, pad:, pad:] - first[:, :, None] * first[:, None, :]
-
-
-def _shares(n_row: int) -> list[slice]:
-    """Rows of each processor; all rows in one where they are few."""
-    workers = (os.cpu_count() or 1) if n_row >= SHARED_ROWS else 1
-    ends = np.linspace(0, n_row, workers + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in pairwise(ends)]
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """Threads of one process for the shares (a fork has none); the kernels release the interpreter lock."""
-    return ThreadPoolExecutor(os.cpu_count() or 1)

@@ -122,7 +122,7 @@ def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[f
 
 def _shared(density: Density) -> bool:
     """Whether every evaluation already shares out its many rows among the processors."""
-    return len(getattr(density.likelihood, "_shares", ())) > 1
+    return len(getattr(density.likelihood, "shares", ())) > 1
 
 
 def _laid_out(density: Density) -> Native | str:
