@@ -189,16 +189,6 @@ _larger = _function("maximum", max, 2)
 _chosen = _function("select", lambda a, b, condition: a if condition else b, 3)
 
 
-def _in_where(condition: Any, a: Any, b: Any) -> Any:
-    if np.ndim(a) == np.ndim(b) == 0 and _is(a, 1.0) and _is(b, 0.0):
-        return condition
-    return _chosen(a, b, condition)
-
-
-#: Entries of the second where the first, a condition, holds, else of the third.
-_where: Callable[..., Any] = _in_where
-
-
 class Traced(Numpy):
     """The namespace on arrays of places."""
 
@@ -214,7 +204,12 @@ class Traced(Numpy):
     softplus = staticmethod(_function("softplus", Numpy.softplus))
     log1mexp = staticmethod(_function("log1mexp", Numpy.log1mexp))
 
-    where = staticmethod(_where)
+    @staticmethod
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        """Entries of ``a`` where the condition holds, else of ``b``."""
+        if np.ndim(a) == np.ndim(b) == 0 and _is(a, 1.0) and _is(b, 0.0):
+            return condition
+        return _chosen(a, b, condition)
 
     @staticmethod
     def sum(x: Any, axis: int = -1) -> Any:

@@ -10,7 +10,7 @@ doi:10.3389/fpsyg.2013.00770).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def ladder(by: str, families: Sequence[ResponseFamily], reference: str | None = 
     return out
 
 
-def chosen_levels(known: Mapping[str, Groups], levels: Sequence[str] | None) -> list[str]:
+def chosen_levels(known: Collection[str], levels: Sequence[str] | None) -> list[str]:
     """The levels that are asked for, in the order of the ladder.
 
     Raises

@@ -23,7 +23,7 @@ from medpsy.model import compose
 from medpsy.ops import Numpy
 from medpsy.posterior.draws import thinned
 from medpsy.posterior.intervals import bounds, direction
-from medpsy.posterior.invariance import CONFIGURAL, verdict
+from medpsy.posterior.invariance import CONFIGURAL, chosen_levels, verdict
 from medpsy.posterior.item_numbers import item_numbers, with_numbers
 from medpsy.posterior.loo import loo
 from medpsy.result import Result
@@ -125,9 +125,7 @@ def wave_fits(
     DataError
         An item that does not exist, or that everybody answered alike.
     """
-    for level in levels or ():
-        if level not in LEVELS:
-            raise SpecError(f"there is no level of invariance '{level}'", hint=nearest(level, LEVELS))
+    chosen = chosen_levels(LEVELS, levels)
     known = {item for one in asked for item in one.items[one.first]}
     for text in release:
         item = text.rpartition(".")[2]
@@ -135,7 +133,6 @@ def wave_fits(
             raise SpecError(f"'{text}' cannot be released", hint=nearest(item, known))
     items = [item for one in asked for own in one.items.values() for item in own]
     numbers = with_numbers(survey, item_numbers(survey, items)[0])
-    chosen = [level for level in LEVELS if levels is None or level in levels]
     return {level: fit(compose(wave_model(asked, level, release)), numbers, **sampling) for level in chosen}
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from medpsy.engines.quadrature import MOST_FACTORS
-from medpsy.errors import SpecError, nearest
+from medpsy.errors import SpecError
 from medpsy.families.coordinates import coordinates_of
 from medpsy.fit import fit
 from medpsy.model import compose
@@ -24,7 +24,7 @@ from medpsy.ops import Numpy
 from medpsy.posterior.alignment import Aligned, align
 from medpsy.posterior.draws import thinned
 from medpsy.posterior.intervals import bounds
-from medpsy.posterior.invariance import ALIGNED, CONFIGURAL, aligned_rows
+from medpsy.posterior.invariance import ALIGNED, CONFIGURAL, aligned_rows, chosen_levels
 from medpsy.posterior.wave_invariance import MEANS, Waves, change_row, latent_moments
 from medpsy.result import Result
 from medpsy.spec.linear import Term, assembled
@@ -88,11 +88,7 @@ def ordinal_fits(
     DataError
         Items that are no ordinal answers, or have other categories at another wave.
     """
-    for level in levels or ():
-        if level not in LEVELS:
-            raise SpecError(
-                f"ordinal items have no level of invariance '{level}'", hint=nearest(level, LEVELS)
-            )
+    chosen = chosen_levels(LEVELS, levels)
     size = sum(len(one.items) for one in asked)
     if size > MOST_FACTORS:
         raise SpecError(
@@ -100,7 +96,6 @@ def ordinal_fits(
             hint="Ask about one construct at two or three waves, or take the answers as numbers: "
             "family='gaussian'.",
         )
-    chosen = [level for level in LEVELS if levels is None or level in levels]
     models = {level: compose(ordinal_model(asked, level, family, release)) for level in chosen}
     return {level: fit(model, survey, **sampling) for level, model in models.items()}
 
