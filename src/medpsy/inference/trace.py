@@ -205,7 +205,7 @@ class Traced(Numpy):
     log1mexp = staticmethod(_function("log1mexp", Numpy.log1mexp))
 
     @staticmethod
-    def where(condition: Any, a: Any, b: Any) -> Any:
+    def where(condition: Any, a: Any, b: Any) -> Any:  # type: ignore[override]
         """Entries of ``a`` where the condition holds, else of ``b``."""
         if np.ndim(a) == np.ndim(b) == 0 and _is(a, 1.0) and _is(b, 0.0):
             return condition
