@@ -272,16 +272,11 @@ def _evaluated(density: Density, u: np.ndarray, chains: int, base: float) -> dic
 
     The error is measured at every draw of a sparse sequence, 20 over all chains; NaN elsewhere.
     """
-    terms_at = pointwise(density, u[0])
-    each = [terms_at(x) for x in u]
+    prior, terms = pointwise(density, u[0])(u)
     error = np.full(len(u), np.nan)
     for i in range(0, len(u), max(1, len(u) * chains // 20)):
         error[i] = density.likelihood.numerical_error(density.space.constrain(u[i])) - base
-    return {
-        "log_likelihood": np.array([terms for _, terms in each]),
-        "log_prior": np.array([prior for prior, _ in each]),
-        "error": error,
-    }
+    return {"log_likelihood": terms, "log_prior": prior, "error": error}
 
 
 def _fine(draws: Draws) -> bool:

@@ -41,21 +41,24 @@ class Native:
     def value_and_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-density and its gradient at ``w`` (size,); minus infinity and zeros where there is none."""
         gradient, value = np.empty(self.size), np.empty(1)
-        code = self._call(self.density, w, gradient, value)
+        code = self._call(self.density, (self.size,), w, gradient, value)
         return (float(value[0]), gradient) if code == 0 else (-np.inf, np.zeros(self.size))
 
-    def prior_and_terms(self, w: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log-prior with Jacobian at ``w``, and the log-likelihood of every person, shape (person,)."""
-        prior, rows = np.empty(1), np.empty(self.n_row)
-        self._call(self.terms, w, prior, rows)
-        return float(prior[0]), rows[self.order]
+    def terms_at(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-prior with Jacobian at points (point, size), and every person's log-likelihood (point, person).
 
-    def _call(self, function: Any, w: np.ndarray, *out: np.ndarray) -> int:
+        The interpreter is free meanwhile.
+        """
+        prior, rows = np.empty(len(w)), np.zeros((len(w), self.n_row))
+        self._call(self.terms, rows.shape, w, prior, rows)
+        return prior, rows[:, self.order]
+
+    def _call(self, function: Any, sizes: tuple[int, ...], w: np.ndarray, *out: np.ndarray) -> int:
         from ctypes import POINTER, c_double, c_void_p
 
         w = np.ascontiguousarray(w, dtype=float)
         pointers = [x.ctypes.data_as(POINTER(c_double)) for x in (w, *out)]
-        return int(function.ctypes(self.size, *pointers, c_void_p(self.table.ctypes.data)))
+        return int(function.ctypes(*sizes, *pointers, c_void_p(self.table.ctypes.data)))
 
     def whitened(self, mode: Mode) -> Native:
         """The same density over ``w`` where ``u = mode.u + mode.spread @ w``."""
@@ -111,13 +114,18 @@ def quick(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float
     return density.value_and_gradient if isinstance(made, str) else made.value_and_gradient
 
 
-def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """Log-prior with Jacobian and the log-likelihood of every person (person,), by the fastest way there is.
+def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """What gives the log-prior with Jacobian at points (point, size) and every person's log-likelihood.
 
-    ``u`` is where it will be asked.
+    The way is the fastest there is; ``u`` is where it will be asked.
     """
     made = "rows are shared out" if _shared(density) else plain(density, u)
-    return density.prior_and_terms if isinstance(made, str) or made.order is None else made.prior_and_terms
+    return density.terms_at if isinstance(made, str) or made.order is None else made.terms_at
+
+
+def free(density: Density, u: np.ndarray) -> bool:
+    """Whether `pointwise` leaves the interpreter to other threads."""
+    return pointwise(density, u) != density.terms_at
 
 
 def _shared(density: Density) -> bool:

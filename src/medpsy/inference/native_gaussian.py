@@ -20,7 +20,7 @@ MOST_PATTERNS = 2_000
 def gaussian_part(
     data: ModelData, likelihood: SufficientStatistics, values: dict[str, Any], tape: Tape
 ) -> Part | str:
-    """Places of the variables' parameters, and the cross-products of every pattern of missing values."""
+    """Places of the variables' parameters; cross-products and answers of every pattern of missing values."""
     if len(likelihood.patterns) > MOST_PATTERNS:
         return f"more than {MOST_PATTERNS} patterns of missing values"
     found: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
@@ -35,16 +35,24 @@ def gaussian_part(
     patterns: list[list[int]] = []
     columns: list[int] = []
     flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}
-    for n, own, *products in likelihood.patterns:
+    silent = np.ones(data.n_person, dtype=bool)
+    place, done = np.empty(data.n_person, dtype=np.int64), 0
+    for (n, own, *products), (persons, _, *answers) in zip(
+        likelihood.patterns, likelihood.answers, strict=True
+    ):
         starts = [sum(map(len, pieces)) for pieces in flat.values()]
-        patterns.append([n, len(columns), len(own), *starts])
+        patterns.append([n, len(columns), len(own), *starts, *(x.ctypes.data for x in answers), done])
+        silent[persons], place[persons] = False, np.arange(done, done + n)
+        done += n
         columns += own.tolist()
         for pieces, product in zip(flat.values(), products, strict=True):
             pieces.append(np.ascontiguousarray(product).ravel())
+    # Persons without any answer share one more row, which stays at zero.
+    place[silent] = done
     arrays = {name: np.concatenate(pieces) if pieces else np.zeros(0) for name, pieces in flat.items()}
     whole = {
         "rows": rows,
-        "patterns": np.array(patterns, dtype=np.int64).reshape(-1, 6),
+        "patterns": np.array(patterns, dtype=np.int64).reshape(-1, 9),
         "columns": np.array(columns, dtype=np.int64),
     }
-    return Part(part(), TABLE, {**whole, **arrays}, data.design[:1])
+    return Part(part(), TABLE, {**whole, **arrays}, data.design[:1], place, keep=tuple(likelihood.answers))
