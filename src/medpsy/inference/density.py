@@ -50,7 +50,7 @@ class Density:
         return total, gradient
 
     def terms_at(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log-prior with Jacobian at points (point, size), and every person's log-likelihood (point, person)."""
+        """Log-prior with Jacobian at points (point, size), every person's log-likelihood (point, person)."""
         prior, terms = [], []
         for one in u:
             values, at, _ = self.space.point(one)

@@ -161,9 +161,7 @@ def log_likelihood(t, x, d_x, rows_):
             covariance[i, i] += x[rows[i, 3]] ** 2
     d_mean, d_covariance = np.zeros((v, c)), np.zeros((v, v))
     for k in range(patterns.shape[0]):
-        total += pattern_term(
-            patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance, rows_
-        )
+        total += pattern_term(patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance, rows_)
     d_spread = product(d_covariance, spread)
     d_node, d_chol = np.zeros((n, c)), np.zeros((n, n))
     for i in range(v):
