@@ -54,11 +54,11 @@ class Native:
         return prior, rows[:, self.order]
 
     def _call(self, function: Any, sizes: tuple[int, ...], w: np.ndarray, *out: np.ndarray) -> int:
-        from ctypes import POINTER, c_double, c_void_p
+        from ctypes import CFUNCTYPE, c_int64, c_uint64, c_void_p
 
-        w = np.ascontiguousarray(w, dtype=float)
-        pointers = [x.ctypes.data_as(POINTER(c_double)) for x in (w, *out)]
-        return int(function.ctypes(*sizes, *pointers, c_void_p(self.table.ctypes.data)))
+        arrays = np.ascontiguousarray(w, dtype=float), *out, self.table
+        kind = CFUNCTYPE(c_int64, *[c_uint64] * len(sizes), *[c_void_p] * len(arrays))
+        return int(kind(function.address)(*sizes, *(x.ctypes.data for x in arrays)))
 
     def whitened(self, mode: Mode) -> Native:
         """The same density over ``w`` where ``u = mode.u + mode.spread @ w``."""
