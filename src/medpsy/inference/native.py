@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,22 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian_compiled import SufficientStatistics
 from medpsy.engines.grouped import CompiledGroups
+from medpsy.engines.linear_compiled import LinearStatistics
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.engines.two_level_compiled import ClusterStatistics
 from medpsy.inference.density import Density
 from medpsy.inference.trace import Held, Place, Tape, Traced, places
 
 if TYPE_CHECKING:
     from medpsy.inference.mode import Mode
+
+#: Where the part of an engine is made.
+MAKERS = {
+    CompiledQuadrature: ("medpsy.inference.native_grid", "grid_part"),
+    SufficientStatistics: ("medpsy.inference.native_gaussian", "gaussian_part"),
+    LinearStatistics: ("medpsy.inference.native_traced", "linear_part"),
+    ClusterStatistics: ("medpsy.inference.native_traced", "cluster_part"),
+}
 
 #: A point and its surroundings, where the C function is compared with the reference.
 NEAR = 0.1
@@ -72,14 +83,14 @@ class Native:
 class Part:
     """What one engine adds: its C function, the names of the table's arrays, and those that are its own.
 
-    ``rows`` says which row every person of the part has, where the function fills terms; ``constant`` belongs
-    to every person.
+    ``design`` is None where the latent system is among the computed values. ``rows`` says which row every
+    person of the part has, where the function fills terms; ``constant`` belongs to every person.
     """
 
     function: Any
     names: tuple[str, ...]
     arrays: Mapping[str, np.ndarray]
-    design: np.ndarray
+    design: np.ndarray | None
     rows: np.ndarray | None = None
     constant: float = 0.0
     keep: tuple[Any, ...] = ()
@@ -164,7 +175,8 @@ def _laid_out(density: Density) -> Native | str:
     table = _table(COMMON, common, keep)
     whole, c = density.data.groups or density.data.cells, functions()
     order = np.concatenate(orders) if len(orders) == len(pieces) else None
-    if order is not None and whole is not None:
+    if order is not None and isinstance(density.likelihood, CompiledGroups):
+        assert whole is not None
         order = order[whole.order]
     return Native(*c, table, tuple(keep), density.size, first, order)
 
@@ -172,11 +184,10 @@ def _laid_out(density: Density) -> Native | str:
 def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]]] | str:
     """Data, likelihood and the way from the parameters to the values of every part, or why not."""
     data, likelihood = density.data, density.likelihood
-    known = (CompiledQuadrature, SufficientStatistics)
     if isinstance(likelihood, CompiledGroups):
         whole = data.groups or data.cells
         assert whole is not None
-        if not all(type(part) in known for part in likelihood.parts):
+        if not all(type(part) in MAKERS for part in likelihood.parts):
             return "this engine has no C function"
 
         def own(g: int) -> Callable[[Any], Any]:
@@ -184,7 +195,7 @@ def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]
 
         pairs = zip(whole.parts, likelihood.parts, strict=True)
         return [(part, one, own(g)) for g, (part, one) in enumerate(pairs)]
-    if type(likelihood) not in known:
+    if type(likelihood) not in MAKERS:
         return "this engine has no C function"
     return [(data, likelihood, lambda p: p)]
 
@@ -193,13 +204,12 @@ def _part(
     data: ModelData, likelihood: Any, values: dict[str, Any], tape: Parameters
 ) -> tuple[Part, dict[str, np.ndarray]] | str:
     """What the table of one part holds."""
-    from medpsy.inference.native_gaussian import gaussian_part
-    from medpsy.inference.native_grid import grid_part
-
-    maker: Any = grid_part if isinstance(likelihood, CompiledQuadrature) else gaussian_part
-    part = maker(data, likelihood, values, tape)
+    module, name = MAKERS[type(likelihood)]
+    part: Part | str = getattr(import_module(module), name)(data, likelihood, values, tape)
     if isinstance(part, str):
         return part
+    if part.design is None:
+        return part, {}
     eq = data.model.structure.equations(values, data.layout, Traced)
     n = len(data.layout.nodes)
     inner = _cells(eq.b, np.zeros((n, n)), tape)

@@ -21,8 +21,10 @@ def gaussian_part(
     data: ModelData, likelihood: SufficientStatistics, values: dict[str, Any], tape: Tape
 ) -> Part | str:
     """Places of the variables' parameters; cross-products and answers of every pattern of missing values."""
-    if len(likelihood.patterns) > MOST_PATTERNS:
-        return f"more than {MOST_PATTERNS} patterns of missing values"
+    products = cross_products(data, likelihood)
+    if isinstance(products, str):
+        return products
+    arrays, place, keep = products
     found: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
     for block in data.blocks:
         for role, variables in found.items():
@@ -32,6 +34,15 @@ def gaussian_part(
     rows[:, 0] = nodes
     for k, variables in enumerate(found.values()):
         rows[: len(variables), 1 + k] = variables
+    return Part(part(), TABLE, {"rows": rows, **arrays}, data.design[:1], place, keep=keep)
+
+
+def cross_products(
+    data: ModelData, likelihood: SufficientStatistics
+) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[Any, ...]] | str:
+    """Arrays of the patterns of missing values, the row of every person, and what has to be kept."""
+    if len(likelihood.patterns) > MOST_PATTERNS:
+        return f"more than {MOST_PATTERNS} patterns of missing values"
     patterns: list[list[int]] = []
     columns: list[int] = []
     flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}
@@ -50,9 +61,6 @@ def gaussian_part(
     # Persons without any answer share one more row, which stays at zero.
     place[silent] = done
     arrays = {name: np.concatenate(pieces) if pieces else np.zeros(0) for name, pieces in flat.items()}
-    whole = {
-        "rows": rows,
-        "patterns": np.array(patterns, dtype=np.int64).reshape(-1, 9),
-        "columns": np.array(columns, dtype=np.int64),
-    }
-    return Part(part(), TABLE, {**whole, **arrays}, data.design[:1], place, keep=tuple(likelihood.answers))
+    arrays["patterns"] = np.array(patterns, dtype=np.int64).reshape(-1, 9)
+    arrays["columns"] = np.array(columns, dtype=np.int64)
+    return arrays, place, tuple(likelihood.answers)

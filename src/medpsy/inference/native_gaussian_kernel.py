@@ -31,6 +31,10 @@ from medpsy.linear_kernel import product, product_right
 #: persons' answers and design, and the first of their rows.
 TABLE = (*PART, "rows", "patterns", "columns", "yy", "yw", "ww")
 
+#: The same where the moments are computed values: ``about`` has the places of mean (variable, column) and
+#: covariance, and the sizes of the mean.
+MOMENTS = ("about", *TABLE[len(PART) + 1 :])
+
 
 @jit
 def invert(s, inverse):
@@ -192,7 +196,30 @@ def _part(table_, x_, d_x_, n_value, value_, rows_):
     value[0] = log_likelihood(t, x, d_x, rows_)
 
 
+def _moments_part(table_, x_, d_x_, n_value, value_, rows_):
+    t = carray(pointer(table_), (6, 3), np.int64)
+    about, patterns, columns = integers(t, 0), cells(t, 1), integers(t, 2)
+    yy, yw, ww = floats(t, 3), floats(t, 4), floats(t, 5)
+    v, c = about[2], about[3]
+    mean = carray(pointer(x_ + 8 * about[0]), (v, c), np.float64)
+    covariance = carray(pointer(x_ + 8 * about[1]), (v, v), np.float64)
+    d_mean = carray(pointer(d_x_ + 8 * about[0]), (v, c), np.float64)
+    d_covariance = carray(pointer(d_x_ + 8 * about[1]), (v, v), np.float64)
+    value = carray(pointer(value_), (1,), np.float64)
+    value[0] = 0.0
+    for k in range(patterns.shape[0]):
+        value[0] += pattern_term(
+            patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance, rows_
+        )
+
+
 @cache
 def part() -> Any:
     """The C function of a part."""
     return part_function(_part)
+
+
+@cache
+def moments_part() -> Any:
+    """The C function of a part whose moments are computed values."""
+    return part_function(_moments_part)
