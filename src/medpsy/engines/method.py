@@ -47,7 +47,9 @@ class WithMethod:
         return self.inner.settings(data, size)
 
     def compiles(self, data: ModelData) -> Verdict:
-        """As for the constructs alone."""
+        """As for the constructs alone, without explained observed variables."""
+        if data.layout.measured.size:
+            return Verdict(False, "explained observed variables stand beside a method factor")
         return self.inner.compiles(data)
 
     def compiled(self, data: ModelData, settings: Any) -> CompiledMethod:

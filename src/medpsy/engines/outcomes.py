@@ -52,8 +52,8 @@ class Outcomes:
             return Verdict(False, "no observed variable is explained")
         if data.model.spec.linear is not None or layout.levels is not None:
             return Verdict(False, "linear models and clusters are integrated elsewhere")
-        if layout.products.size and not layout.not_normal:
-            return Verdict(False, "explained variables are normal given multiplied constructs")
+        if not layout.not_normal:
+            return Verdict(False, "explained variables are normal given the constructs")
         if not 1 <= data.n_factor <= max(SIZES):
             return Verdict(False, f"{data.n_factor} constructs; the grid takes one to {max(SIZES)}")
         if data.n_factor == 3 and data.n_person > MOST_OF_THREE:
@@ -65,8 +65,7 @@ class Outcomes:
             if missing and any(node in sources_of(layout, target) for target in range(len(layout.nodes))):
                 who = f"'{layout.nodes[node]}' explains another variable"
                 return Verdict(False, f"{who} and is missing for {missing} persons")
-        what = layout.not_normal or f"'{layout.nodes[layout.measured[0]]}' is a number"
-        return Verdict(True, f"{data.n_factor} construct(s) summed over a grid, {what} given them")
+        return Verdict(True, f"{data.n_factor} construct(s) summed over a grid, {layout.not_normal} given them")
 
     def person_normals(self, data: ModelData) -> int:
         """None: the persons are integrated out."""

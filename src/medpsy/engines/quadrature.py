@@ -23,6 +23,7 @@ from medpsy.latent.base import system
 
 if TYPE_CHECKING:
     from medpsy.engines.quadrature_compiled import CompiledQuadrature
+    from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 
 #: Most constructs a full grid is affordable for.
 MOST_FACTORS = 3
@@ -55,19 +56,18 @@ class Quadrature:
         return default_grid(data.n_factor, size)
 
     def compiles(self, data: ModelData) -> Verdict:
-        """Categorical families with kernels, and no explained observed variable."""
+        """Categorical families with kernels."""
         for block in data.blocks:
             if not hasattr(data.model.families[block.name], "kernels"):
                 return Verdict(False, f"family '{block.construct.family}' has no compiled kernel")
-        if data.layout.measured.size:
-            return Verdict(False, "explained observed variables are conditioned on in the PyMC model only")
         return Verdict(True, "every part has compiled kernels")
 
-    def compiled(self, data: ModelData, settings: Grid) -> CompiledQuadrature:
+    def compiled(self, data: ModelData, settings: Grid) -> CompiledQuadrature | ConditionedQuadrature:
         """The same density in machine code."""
         from medpsy.engines.quadrature_compiled import CompiledQuadrature
+        from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 
-        return CompiledQuadrature(data, settings)
+        return (ConditionedQuadrature if data.layout.measured.size else CompiledQuadrature)(data, settings)
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Grid) -> Any:
         """Marginal log-likelihood of every person.

@@ -63,9 +63,15 @@ class CompiledQuadrature:
 
     def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
         """Forward pass and E-step at ``p``."""
-        data = self.data
-        eq = data.model.structure.equations(p, data.layout, Numpy)
-        mean, chol = construct_system(eq, data.layout)
+        eq = self.data.model.structure.equations(p, self.data.layout, Numpy)
+        mean, chol = construct_system(eq, self.data.layout)
+        return self.summed(mean, chol, self.tables.fill(p)) | {"eq": eq}
+
+    def summed(self, mean: np.ndarray, chol: np.ndarray, table: np.ndarray) -> dict[str, Any]:
+        """The same at means (construct, design column) and Cholesky factor of the constructs.
+
+        ``ell`` are the log-likelihoods of the rows, ``counts`` expected counts over the flat ``table``.
+        """
         n_row = len(self.count)
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
@@ -73,7 +79,6 @@ class CompiledQuadrature:
         tables = self.tables
         weight = np.empty((tables.sizes[0] + 1, tables.sizes[1], tables.widths[2]))
         fill_weight(precision, tables.nodes, weight)
-        table = tables.fill(p)
 
         def share(rows: slice) -> np.ndarray:
             counts = np.zeros_like(table)
@@ -87,23 +92,27 @@ class CompiledQuadrature:
         counts = summed(share, self.shares)
         ell += self._constant + half
         return {
-            "eq": eq, "chol": chol, "precision": precision, "location": location,
+            "chol": chol, "precision": precision, "location": location,
             "ell": ell, "counts": counts, "first": first, "second": second,
         }  # fmt: skip
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
         data, run = self.data, self._run(p)
+        d_eq = construct_system_reverse(run["eq"], data.layout, *self.reduced_gradient(run))
+        gradient = data.model.structure.reverse(p, data.layout, d_eq)
+        gradient |= self.tables.reverse(p, run["counts"])
+        return float(self.count @ run["ell"]), gradient
+
+    def reduced_gradient(self, run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient with respect to the means and the Cholesky factor of the constructs."""
         chol = run["chol"]
         d_mean, d_chol = np.zeros((len(chol), self.design.shape[1])), np.empty_like(chol)
         latent_reverse(
             chol, self.design, self.count, run["precision"], run["location"], run["first"], run["second"],
             d_mean, d_chol,
         )  # fmt: skip
-        d_eq = construct_system_reverse(run["eq"], data.layout, d_mean, d_chol)
-        gradient = data.model.structure.reverse(p, data.layout, d_eq)
-        gradient |= self.tables.reverse(p, run["counts"])
-        return float(self.count @ run["ell"]), gradient
+        return d_mean, d_chol
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
@@ -111,7 +120,7 @@ class CompiledQuadrature:
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledQuadrature:
         """Grid and windows fitted to the posteriors of the persons at ``p``."""
-        mean, covariance = self._moments(p)
+        mean, covariance = self.moments(self._run(p))
         sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
         return CompiledQuadrature(self.data, *fitted_windows(mean, sd, fineness), self.patterns)
 
@@ -120,14 +129,24 @@ class CompiledQuadrature:
 
         With very many rows, estimated from a random sample of them.
         """
+        eq = self.data.model.structure.equations(p, self.data.layout, Numpy)
+        return self.grid_error(*construct_system(eq, self.data.layout), p)
+
+    def grid_error(self, mean: np.ndarray, chol: np.ndarray, p: dict[str, np.ndarray]) -> float:
+        """The same at means and Cholesky factor of the constructs."""
         n_row = len(self.count)
         rows = np.arange(n_row)
         if n_row > SHARED_ROWS:
             rows = np.sort(np.random.default_rng(n_row).choice(n_row, PROBE, replace=False))
         patterns = self.patterns.take(rows)
         windows = self.lo[rows, self.tables.pad :], self.hi[rows, self.tables.pad :]
-        own = CompiledQuadrature(self.data, self.grid, windows, patterns)._run(p)["ell"]
-        exact = CompiledQuadrature(self.data, self.grid.refined(), None, patterns)._run(p)["ell"]
+        own, exact = (
+            made.summed(mean, chol, made.tables.fill(p))["ell"]
+            for made in (
+                CompiledQuadrature(self.data, self.grid, windows, patterns),
+                CompiledQuadrature(self.data, self.grid.refined(), None, patterns),
+            )
+        )
         return float(self.count[rows] @ (own - exact)) * self.count.sum() / self.count[rows].sum()
 
     def describe(self) -> str:
@@ -137,11 +156,11 @@ class CompiledQuadrature:
 
     def person_moments(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Posterior mean (person, factor) and covariance (person, factor, factor) of the scores."""
-        mean, covariance = self._moments(p)
+        mean, covariance = self.moments(self._run(p))
         return mean[self.patterns.inverse], covariance[self.patterns.inverse]
 
-    def _moments(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The same by row."""
-        run, pad = self._run(p), self.tables.pad
+    def moments(self, run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior mean (row, factor) and covariance (row, factor, factor) of the scores."""
+        pad = self.tables.pad
         first = run["first"][:, pad:]
         return first, run["second"][:, pad:, pad:] - first[:, :, None] * first[:, None, :]
