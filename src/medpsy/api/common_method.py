@@ -14,6 +14,7 @@ from medpsy.api.options import sampling_options
 from medpsy.errors import DataError
 from medpsy.posterior.common_method import method_fits
 from medpsy.posterior.group_fits import without_groups
+from medpsy.posterior.intervals import check_interval
 from medpsy.posterior.judging.method_tables import method_tables
 from medpsy.posterior.method_items import ordinal_method_fits
 from medpsy.spec.model_spec import Construct
@@ -90,6 +91,7 @@ def common_method(
             f"the answers come as {type(survey).__name__}, not as a Survey",
             hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
         )
+    check_interval(interval)
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
     fitted = ordinal_method_fits if ordinal else method_fits
     options = sampling_options(sampling)

@@ -12,6 +12,7 @@ from medpsy.api.fits import Fit
 from medpsy.api.options import sampling_options
 from medpsy.errors import SpecError
 from medpsy.posterior.group_fits import NEARLY, RELEASED, dif_fits, dif_table
+from medpsy.posterior.intervals import check_interval
 from medpsy.survey.bands import band_places
 from medpsy.survey.survey import Survey
 
@@ -151,6 +152,7 @@ def dif(
     >>> mp.dif(mp.load_example("students"), "anxiety =~ gad1..gad7", "sex").table()  # doctest: +SKIP
     """
     _check_probability(flag)
+    check_interval(interval)
     spec, survey, banded = asked(survey, model, by, bands or (6 if along else None))
     places, reference = _along(survey, by, banded, reference) if along else ((), reference)
     how = sampling_options(sampling)
