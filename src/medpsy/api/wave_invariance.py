@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.api.comparison import Comparison
 from medpsy.api.fits import Fit
-from medpsy.api.guess import guessed
+from medpsy.api.guess import read_frame
 from medpsy.api.options import sampling_options
 from medpsy.errors import DataError, SpecError
 from medpsy.posterior import wave_items as ordinal
@@ -225,11 +225,9 @@ def _family(survey: Survey, waves: Sequence[Waves]) -> str:
 def _survey(given: Survey | pd.DataFrame, waves: Sequence[Waves], family: str | None) -> Survey:
     """The answers; those of a data frame on one answer scale for all waves of a construct."""
     if type(given).__name__ == "DataFrame":
-        from medpsy.survey.read import from_frame
-
         each = {one.construct: [item for own in one.items.values() for item in own] for one in waves}
         parts = (Construct(name, tuple(items), family or "graded") for name, items in each.items())
-        return from_frame(given, guessed(given, ModelSpec(constructs=tuple(parts))))
+        return read_frame(given, ModelSpec(constructs=tuple(parts)))
     if not isinstance(given, Survey):
         raise DataError(
             f"the answers come as {type(given).__name__}, not as a Survey",
