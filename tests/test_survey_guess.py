@@ -50,6 +50,12 @@ def test_what_is_no_item_is_named(text: str, word: str) -> None:
 def test_answers_that_never_differ_need_an_instrument() -> None:
     with pytest.raises(mp.DataError, match="everybody gives the same answer"):
         mp.Model("f =~ a + b")._survey(pd.DataFrame({"a": [2, 2], "b": [2, None]}))
+    with pytest.raises(mp.DataError, match="'f' run from 1 to 99"):
+        mp.Model("f =~ a + b")._survey(pd.DataFrame({"a": [2, 99], "b": [2, 1]}))
+    with pytest.raises(mp.DataError, match="everybody has the same value of 'g'"):
+        mp.dif(pd.DataFrame({"a": [1, 2], "b": [1, 2], "g": "x"}), "f =~ a + b", "g")
+    with pytest.raises(mp.DataError, match="not as a Survey"):
+        mp.dropout(pd.DataFrame({"a": [1, 2]}), ["a", "b"])  # type: ignore[arg-type]
 
 
 def test_ordered_texts_are_answers_in_their_order() -> None:

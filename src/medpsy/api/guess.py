@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from medpsy.api.models import Model
 
-#: A column of texts with more different ones than this is no category.
+#: A column of texts with more different ones than this is no category, so many numbers no answer scale.
 MOST_LEVELS = 30
 
 
@@ -135,6 +135,12 @@ def _codes(frame: pd.DataFrame, items: Iterable[str], construct: str) -> tuple[i
         raise DataError(
             f"everybody gives the same answer, or none, to all items of '{construct}'",
             hint="Pass an instrument that names the answer categories.",
+        )
+    if max(high) - min(low) >= MOST_LEVELS:
+        raise DataError(
+            f"the answers to the items of '{construct}' run from {min(low)} to {max(high)}",
+            hint="If the lowest or highest means no answer, make it NaN or pass an instrument; for numbers "
+            "without categories say family='gaussian'.",
         )
     return tuple(range(min(low), max(high) + 1))
 
