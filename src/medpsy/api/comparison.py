@@ -71,6 +71,6 @@ def asked(
 ) -> tuple[ModelSpec, Survey, str]:
     """The model without groups, and the survey with the groups in it."""
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
-    if type(survey).__name__ == "DataFrame" and by in survey.columns and survey[by].nunique() < 2:
+    if not isinstance(survey, Survey) and by in getattr(survey, "columns", ()) and survey[by].nunique() < 2:
         raise DataError(f"everybody has the same value of '{by}', or none", hint="Groups need two levels.")
     return (without_groups(base.spec), *with_levels(as_survey(survey, base), by, bands))

@@ -145,9 +145,8 @@ def group_differences(
         Only without pooling.
     invariance : Invariance, optional
         Its verdict is printed beside the differences.
-    rope : float
-        Half-width of the region of negligible standardised differences.
-    interval : float
+    rope, interval : float
+        Half-width of the region of negligible standardised differences; posterior mass of intervals.
     **sampling
         Options of :meth:`Model.fit`.
 
@@ -168,10 +167,14 @@ def group_differences(
     >>> found = mp.group_differences(survey, anxiety, "year", seed=1)  # doctest: +SKIP
     >>> found.table()  # doctest: +SKIP
     """
-    check_interval(interval)
-    check_rope(rope)
+    _check(rope, interval)
     spec, survey, by = asked(survey, model, by, bands)
-    freed = (release,) if isinstance(release, str) else tuple(release)
-    groups = Groups(by, release=freed, reference=reference, pooled=pooled)
+    freed = [release] if isinstance(release, str) else release
+    groups = Groups(by, release=tuple(freed), reference=reference, pooled=pooled)
     fit = Fit(fit_groups(spec, survey, groups, sampling_options(sampling)))
     return GroupDifferences(by, fit, fit.survey, interval, rope, invariance)
+
+
+def _check(rope: float, interval: float) -> None:
+    check_interval(interval)
+    check_rope(rope)
