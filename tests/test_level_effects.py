@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import medpsy as mp
+from group_cases import drawn
 from made_posterior import made
 from mediation_cases import around_mode
 from medpsy.api.fits import Fit
@@ -17,6 +19,7 @@ from medpsy.engines.base import choose, without_integrated
 from medpsy.errors import DataError, SpecError
 from medpsy.inference.density import Density, start_point
 from medpsy.ops import Numpy
+from medpsy.posterior.by_group import view
 from medpsy.posterior.level_effects import level_contrasts, level_effects
 from medpsy.spec.write_toml import to_toml
 from numeric_cases import measured, survey, values_at
@@ -237,3 +240,37 @@ def test_levels_are_recovered_and_drawn_together() -> None:
         assert table.loc[level, "mean"] == pytest.approx(effect, abs=0.12)
     pairs = found.level_contrasts().set_index(["level", "against"])
     assert len(pairs.query("variable == 'major'")) == 10
+
+
+def test_levels_that_a_group_does_not_have_are_not_taken_for_others() -> None:
+    answers = survey(120)
+    school, gender = answers.variables["school"], answers.variables["gender"]
+    moved = np.where((school == 1) & (gender == 0), 2, school)
+    answers = replace(answers, variables={**answers.variables, "school": moved})
+    data = bind(mp.Model(f"{measured('x')}\nx ~ school", groups="gender").composed, answers)
+    result = drawn(data, answers, draws=50)
+    found = level_effects(result).set_index(["group", "level"])
+    assert list(found.loc["m"].index) == ["a", "c"] and list(found.loc["f"].index) == ["a", "b", "c"]
+    own = view(result, "m")
+    names = [c.name for c in own.data.layout.coefficients]
+    against_a = own.tree["posterior"]["coefficient"].to_numpy()[..., names.index("x~school[c]")]
+    assert found.loc[("m", "c"), "mean"] == pytest.approx(against_a.mean() / 2)
+    assert found.loc[("m", "a"), "mean"] == pytest.approx(-against_a.mean() / 2)
+
+
+def test_levels_whose_effect_changes_have_none_by_themselves() -> None:
+    answers = survey(60)
+    data = bind(mp.Model(f"{measured('x')}\nx ~ age + school + age:school").composed, answers)
+    with pytest.raises(SpecError, match="'school' do changes with another variable"):
+        level_effects(drawn(data, answers, draws=5))
+    data = bind(mp.Model(f"{measured('x')}\nx ~ age + school + age:school + (1|gender)").composed, answers)
+    found = level_effects(drawn(data, answers, draws=5))
+    assert set(found["variable"]) == {"gender"} and found.attrs["left_out"] == ["school"]
+
+
+def test_a_mean_and_pooled_levels_alone_are_a_model() -> None:
+    answers = survey(40)
+    data = bind(mp.Model("grade ~ (1|school)").composed, answers)
+    result = drawn(data, answers, draws=5)
+    assert set(level_effects(result)["target"]) == {"grade"}
+    assert np.isfinite(values_at(data, 1)["level_z"]).all()

@@ -7,6 +7,7 @@ import pytest
 
 import medpsy as mp
 from medpsy.api.guess import guessed
+from medpsy.survey.instrument import Module
 
 FRAME = pd.DataFrame(
     {
@@ -49,3 +50,38 @@ def test_what_is_no_item_is_named(text: str, word: str) -> None:
 def test_answers_that_never_differ_need_an_instrument() -> None:
     with pytest.raises(mp.DataError, match="everybody gives the same answer"):
         mp.Model("f =~ a + b")._survey(pd.DataFrame({"a": [2, 2], "b": [2, None]}))
+    with pytest.raises(mp.DataError, match="'f' run from 1 to 99"):
+        mp.Model("f =~ a + b")._survey(pd.DataFrame({"a": [2, 99], "b": [2, 1]}))
+    with pytest.raises(mp.DataError, match="everybody has the same value of 'g'"):
+        mp.dif(pd.DataFrame({"a": [1, 2], "b": [1, 2], "g": "x"}), "f =~ a + b", "g")
+    with pytest.raises(mp.DataError, match="not as a Survey"):
+        mp.dropout(pd.DataFrame({"a": [1, 2]}), ["a", "b"])  # type: ignore[arg-type]
+
+
+def test_ordered_texts_are_answers_in_their_order() -> None:
+    labels = ["never", "some", "often", "always"]
+    columns = {name: pd.Categorical(own, labels, ordered=True) for name, own in {
+        "a": ["often", "never", None], "b": ["some", "some", "often"],
+    }.items()}  # fmt: skip
+    frame = pd.DataFrame(columns)
+    read = mp.Model("f =~ a + b")._survey(frame)
+    assert read.codes.tolist() == [[2, 1], [0, 1], [-1, 2]]
+    assert read.instrument.modules[0].labels == tuple(labels)
+    described = mp.describe(frame, draws=100)["items"].set_index("item")
+    assert described.loc["a", "mean"] == 1.0 and described.loc["a", "n"] == 2
+    digits = frame.assign(a=pd.Categorical(["2", "1", "3"], ["1", "2", "3"], ordered=True))
+    with pytest.raises(mp.DataError, match="different answer categories: a has 1, 2, 3, b has never"):
+        mp.Model("f =~ a + b")._survey(digits)
+    digits["b"] = digits["a"]
+    assert mp.Model("f =~ a + b")._survey(digits).codes.tolist() == [[1, 1], [0, 0], [2, 2]]
+    with pytest.raises(mp.DataError, match="no number"):
+        mp.describe(frame.assign(a=["x", "y", "z"]))
+
+
+def test_labels_of_an_instrument_are_answers_unless_they_are_numbers() -> None:
+    frame = pd.DataFrame({"a": ["no", "yes", "1"], "b": ["0", "no", ""]})
+    module = Module("m", ("a", "b"), (0, 1), ("no", "yes"), ("b",))
+    assert mp.from_frame(frame, mp.Instrument((module,))).codes.tolist() == [[0, 1], [1, 1], [1, -1]]
+    other = Module("m", ("a", "b"), (0, 1), ("1", "no"))
+    with pytest.raises(mp.DataError, match="'no' is no code"):
+        mp.from_frame(frame, mp.Instrument((other,)))

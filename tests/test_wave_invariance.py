@@ -84,6 +84,13 @@ def test_what_is_released_stays_free() -> None:
     assert (gap["residuals"][:, 1] > 1e-9).all() and (gap["residuals"][:, 2] < 1e-9).all()
 
 
+def test_the_unit_is_that_of_an_item_whose_loading_is_equal() -> None:
+    found = raw(at_priors("loadings", ("a1",)))["loadings"]
+    np.testing.assert_allclose(found[:, :, 1], 1.0)
+    assert (np.abs(found[:, 0, 0] - found[:, 1, 0]) > 1e-6).all()
+    np.testing.assert_allclose(found[:, 0, 2], found[:, 1, 2])
+
+
 def test_residuals_of_an_item_correlate_between_its_waves_and_with_nothing_else() -> None:
     pairs = {(c.left, c.right) for c in wave_model([MOOD], "configural").covariances if c.left != c.right}
     assert pairs == {("a1", "b1"), ("a2", "b2"), ("a3", "b3")}
@@ -118,6 +125,9 @@ def test_what_is_refused_says_why() -> None:
         ({"mood": {"t1": "a1..a3", "t2": "b1..b2"}}, {}, "different numbers of items: t1 3, t2 2"),
         ({"mood": {"t1": "a1", "t2": "b1"}}, {}, "one item a wave"),
         ({"mood": MOOD.items}, {"levels": ["metric"]}, "no level of invariance 'metric'"),
+        ({"mood": MOOD.items}, {"levels": "metric"}, "no level of invariance 'metric'"),
+        ({"mood": MOOD.items}, {"release": "thresholds.a3"}, "'thresholds.a3' cannot be released"),
+        ({"mood": MOOD.items}, {"release": ["a1", "a2", "intercepts.a3"]}, "all intercepts of 'mood'"),
         ({"mood": MOOD.items}, {"release": ["b3"]}, "'b3' cannot be released"),
         ({}, {}, "no construct"),
         ({"mood": ["a1", "a2"]}, {}, "come as list, not as a mapping"),

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import medpsy as mp
 from group_cases import drawn
 from medpsy.api.fits import Fit
 from medpsy.api.wave_invariance import WaveInvariance
+from medpsy.api.wave_invariance import _survey as answers_of
+from medpsy.api.wave_invariance import _waves as asked_about
 from medpsy.bind import bind
 from medpsy.families.graded_coordinates import GradedCoordinates
 from medpsy.model import compose
 from medpsy.ops import Numpy
 from medpsy.posterior.draws import thinned
+from medpsy.posterior.invariance import levels_hold
 from medpsy.posterior.wave_invariance import Waves, latent_moments, wave_means
 from medpsy.posterior.wave_items import LEVELS, aligned_waves, item_changes, ordinal_model
 from medpsy.result import Result
@@ -129,10 +133,43 @@ def test_what_is_refused_says_why() -> None:
         (NAMES, {"release": ["c1"]}, "'c1' cannot be released"),
         (three, {}, "5 constructs"),
         ({"mood": {"t1": "a1..a4", "t2": "b1..b3"}}, {}, "different numbers of items"),
+        (NAMES, {"release": ["a1", "a2", "a3", "thresholds.a4"]}, "all thresholds of 'mood' are released"),
+        (NAMES, {"release": "loading.a3"}, "'loading' is nothing that can be released"),
+        (NAMES, {"interval": 2}, "cannot hold the posterior mass 2"),
+        ([("mood", NAMES["mood"])], {}, "constructs come as list"),
     ]
     for constructs, options, said in cases:
         with pytest.raises(mp.SpecError, match=said):
             mp.wave_invariance(answers, constructs, **options)
+
+
+def test_what_holds_is_known_from_the_whole_ladder_only() -> None:
+    fits = {level: Fit(at_priors(level)) for level in ("thresholds", "loadings")}
+    assert WaveInvariance("wave", fits, 0.95, (MOOD,), "graded").holds is None
+    two = {"configural": "", "loadings": "predicts worse than configural: fails"}
+    assert levels_hold(two, ("thresholds", "loadings")) is False
+    assert levels_hold({**two, "loadings": "predicts as well as configural: holds"}, ("loadings",)) is True
+    assert levels_hold({"configural": "", "thresholds": ": holds"}, ("thresholds", "loadings")) is None
+
+
+def test_items_without_places_of_their_own_are_not_aligned() -> None:
+    answers = two_waves(50, items=4)
+    data = bind(compose(ordinal_model([MOOD], "configural", "graded_probit")), answers)
+    result = drawn(data, answers, draws=5)
+    assert aligned_waves(result, MOOD) is None and item_changes({"configural": result}, [MOOD]).empty
+
+
+def test_a_frame_has_one_answer_scale_at_all_waves() -> None:
+    answers = two_waves(40, items=2)
+    frame = pd.DataFrame(np.minimum(answers.codes, 3), columns=list(answers.instrument.items))
+    frame.loc[frame["b1"] == 0, ["b1", "b2"]] = 1
+    waves = asked_about({"mood": {1: ["a1..a2"], 2: ("b1", "b2")}})
+    assert waves[0].items == {"1": ("a1", "a2"), "2": ("b1", "b2")}
+    read = answers_of(frame, waves, None)
+    assert [m.codes for m in read.instrument.modules] == [(0, 1, 2, 3)]
+    assert answers_of(frame, waves, "gaussian").instrument.modules == ()
+    with pytest.raises(mp.DataError, match="come as list"):
+        answers_of([], waves, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -89,7 +89,15 @@ def _asked(
     interval: float,
 ) -> tuple[list[list[str]], dict[str, np.ndarray]]:
     """Columns of every wave, and what persons are compared by."""
-    columns = [[wave] if isinstance(wave, str) else list(wave) for wave in waves]
+    from medpsy.survey.survey import Survey
+
+    if not isinstance(survey, Survey):
+        raise DataError(
+            f"the answers come as {type(survey).__name__}, not as a Survey",
+            hint="Pass mp.read_survey(...) or mp.from_frame(frame, instrument).",
+        )
+    names = [waves] if isinstance(waves, str) else waves
+    columns = [[wave] if isinstance(wave, str) else list(wave) for wave in names]
     if len(columns) < 2:
         raise SpecError("dropout needs two waves or more", hint='waves=["y1", "y2", "y3"], for example.')
     if not 0 < interval < 1:

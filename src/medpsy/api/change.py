@@ -58,7 +58,7 @@ def change(
     >>> import medpsy as mp
     >>> fit = mp.load_fit("fit.nc")
     >>> later = fit.survey  # the answers of the second occasion
-    >>> mp.change(fit, later, "anxiety").table()  # doctest: +SKIP
+    >>> mp.change(fit, later, "anxiety").summary  # doctest: +SKIP
     """
     from dataclasses import replace
 

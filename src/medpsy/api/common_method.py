@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medpsy.api.comparison import Asked
 from medpsy.api.fits import Fit
+from medpsy.api.guess import as_survey
 from medpsy.api.judging import Judged
 from medpsy.api.mark import Mark
 from medpsy.api.models import Model
 from medpsy.api.options import sampling_options
-from medpsy.errors import DataError
 from medpsy.posterior.common_method import method_fits
 from medpsy.posterior.group_fits import without_groups
+from medpsy.posterior.intervals import check_interval
 from medpsy.posterior.judging.method_tables import method_tables
 from medpsy.posterior.method_items import ordinal_method_fits
 from medpsy.spec.model_spec import Construct
 from medpsy.survey.survey import Survey
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class CommonMethod(Judged):
 
 
 def common_method(
-    survey: Survey,
+    survey: Survey | pd.DataFrame,
     model: Asked,
     *,
     loadings: str = "equal",
@@ -55,7 +59,7 @@ def common_method(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or DataFrame
     model : Model, Mediation, ModelSpec, str, construct, or sequence of constructs
         Its paths and defined effects are compared with and without the method factor.
     loadings : str
@@ -85,12 +89,9 @@ def common_method(
     >>> found = mp.common_method(survey, "f =~ x1..x3; g =~ x7..x9", seed=1)  # doctest: +SKIP
     >>> found["estimates"][["quantity", "mean", "with_mean"]]  # doctest: +SKIP
     """
-    if not isinstance(survey, Survey):
-        raise DataError(
-            f"the answers come as {type(survey).__name__}, not as a Survey",
-            hint="Pass medpsy.read_survey(...), medpsy.from_frame(...), or the .survey of a screening.",
-        )
+    check_interval(interval)
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
+    survey = as_survey(survey, base)
     fitted = ordinal_method_fits if ordinal else method_fits
     options = sampling_options(sampling)
     held = fitted(without_groups(base.spec), survey, loadings=loadings, sampling=options)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medpsy.api.guess import as_survey
 from medpsy.api.mark import Mark
 from medpsy.api.models import Model
+from medpsy.errors import DataError
 from medpsy.posterior.group_fits import with_levels, without_groups
 from medpsy.spec.model_spec import Construct, ModelSpec
 from medpsy.survey.survey import Survey
@@ -70,4 +71,6 @@ def asked(
 ) -> tuple[ModelSpec, Survey, str]:
     """The model without groups, and the survey with the groups in it."""
     base = model if isinstance(model, Model) else Model([model] if isinstance(model, Construct) else model)
+    if not isinstance(survey, Survey) and by in getattr(survey, "columns", ()) and survey[by].nunique() < 2:
+        raise DataError(f"everybody has the same value of '{by}', or none", hint="Groups need two levels.")
     return (without_groups(base.spec), *with_levels(as_survey(survey, base), by, bands))

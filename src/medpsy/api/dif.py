@@ -12,6 +12,7 @@ from medpsy.api.fits import Fit
 from medpsy.api.options import sampling_options
 from medpsy.errors import SpecError
 from medpsy.posterior.group_fits import NEARLY, RELEASED, dif_fits, dif_table
+from medpsy.posterior.intervals import check_interval
 from medpsy.survey.bands import band_places
 from medpsy.survey.survey import Survey
 
@@ -150,7 +151,7 @@ def dif(
     >>> import medpsy as mp
     >>> mp.dif(mp.load_example("students"), "anxiety =~ gad1..gad7", "sex").table()  # doctest: +SKIP
     """
-    _check_probability(flag)
+    _check(flag, interval)
     spec, survey, banded = asked(survey, model, by, bands or (6 if along else None))
     places, reference = _along(survey, by, banded, reference) if along else ((), reference)
     how = sampling_options(sampling)
@@ -160,7 +161,8 @@ def dif(
     return Dif(banded, {k: Fit(r) for k, r in results.items()}, interval, flag, dict(relevant or {}))
 
 
-def _check_probability(flag: float) -> None:
+def _check(flag: float, interval: float) -> None:
+    check_interval(interval)
     if not 0 < flag < 1:
         raise SpecError(f"flag = {flag!r} is no probability", hint="Say flag=0.5.")
 

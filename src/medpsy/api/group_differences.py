@@ -11,6 +11,7 @@ from medpsy.api.fits import Fit
 from medpsy.api.invariance import Invariance
 from medpsy.api.options import sampling_options
 from medpsy.posterior.group_fits import fit_groups
+from medpsy.posterior.intervals import check_interval, check_rope
 from medpsy.spec.groups import Groups
 from medpsy.survey.survey import Survey
 
@@ -144,9 +145,8 @@ def group_differences(
         Only without pooling.
     invariance : Invariance, optional
         Its verdict is printed beside the differences.
-    rope : float
-        Half-width of the region of negligible standardised differences.
-    interval : float
+    rope, interval : float
+        Half-width of the region of negligible standardised differences; posterior mass of intervals.
     **sampling
         Options of :meth:`Model.fit`.
 
@@ -167,7 +167,14 @@ def group_differences(
     >>> found = mp.group_differences(survey, anxiety, "year", seed=1)  # doctest: +SKIP
     >>> found.table()  # doctest: +SKIP
     """
+    _check(rope, interval)
     spec, survey, by = asked(survey, model, by, bands)
-    groups = Groups(by, release=tuple(release), reference=reference, pooled=pooled)
+    freed = [release] if isinstance(release, str) else release
+    groups = Groups(by, release=tuple(freed), reference=reference, pooled=pooled)
     fit = Fit(fit_groups(spec, survey, groups, sampling_options(sampling)))
     return GroupDifferences(by, fit, fit.survey, interval, rope, invariance)
+
+
+def _check(rope: float, interval: float) -> None:
+    check_interval(interval)
+    check_rope(rope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from medpsy.classical.inputs import ordered_labels
 from medpsy.errors import DataError, nearest
 from medpsy.spec.model_spec import ModelSpec
 from medpsy.survey.instrument import Instrument, Module, Variable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from medpsy.api.models import Model
 
-#: A column of texts with more different ones than this is no category.
+#: A column of texts with more different ones than this is no category, so many numbers no answer scale.
 MOST_LEVELS = 30
 
 
@@ -30,26 +31,48 @@ def as_survey(given: Survey | pd.DataFrame, model: Model) -> Survey:
     if isinstance(given, Survey):
         return given
     if type(given).__name__ == "DataFrame":
+        if model.instrument is None:
+            return read_frame(given, model.composed.spec)
         from medpsy.survey.read import from_frame
 
-        return from_frame(given, model.instrument or guessed(given, model.composed.spec))
+        return from_frame(given, model.instrument)
     raise DataError(
         f"the answers come as {type(given).__name__}, not as a Survey",
         hint="Pass medpsy.read_survey(...), a data frame, or the .survey of a screening.",
     )
 
 
-def guessed(frame: pd.DataFrame, spec: ModelSpec) -> Instrument:
-    """Modules and variables of a model, read off a data frame.
-
-    The items of a construct share one answer scale: all whole numbers from the lowest to the highest that
-    anybody answered. Categories that nobody used at either end, reversed items and labels cannot be seen in
-    the answers; they take an instrument. Further columns are numbers or categories, as they look.
+def read_frame(frame: pd.DataFrame, spec: ModelSpec) -> Survey:
+    """The answers of a data frame under the guessed instrument.
 
     Raises
     ------
     DataError
-        An item has no column, or its answers are no whole numbers.
+        As :func:`guessed`.
+    """
+    from medpsy.survey.read import from_frame
+
+    instrument = guessed(frame, spec)
+    coded = {
+        item: frame[item].cat.codes.mask(frame[item].isna())
+        for item in instrument.items
+        if ordered_labels(frame[item])
+    }
+    return from_frame(frame.assign(**coded), instrument)
+
+
+def guessed(frame: pd.DataFrame, spec: ModelSpec) -> Instrument:
+    """Modules and variables of a model, read off a data frame.
+
+    The items of a construct share one answer scale: all whole numbers from the lowest to the highest that
+    anybody answered, or the categories of ordered pandas categoricals. Categories of numbers that nobody used
+    at either end, and reversed items, cannot be seen in the answers; they take an instrument. Further columns
+    are numbers or categories, as they look.
+
+    Raises
+    ------
+    DataError
+        An item has no column, or its answers are neither whole numbers nor ordered categories.
     """
     modules: list[Module] = []
     taken: set[str] = set()
@@ -57,11 +80,33 @@ def guessed(frame: pd.DataFrame, spec: ModelSpec) -> Instrument:
         items = tuple(item for item in construct.items if item not in taken)
         if construct.family == "gaussian" or not items:
             continue
-        modules.append(Module(construct.name, items, _codes(frame, items, construct.name)))
+        labels = _labels(frame, items, construct.name)
+        codes = tuple(range(len(labels))) if labels else _codes(frame, items, construct.name)
+        modules.append(Module(construct.name, items, codes, labels))
         taken.update(items)
     rest = [str(name) for name in frame.columns if str(name) not in taken]
     variables = (_variable(name, frame[name]) for name in rest)
     return Instrument(tuple(modules), tuple(v for v in variables if v is not None))
+
+
+def _labels(frame: pd.DataFrame, items: Iterable[str], construct: str) -> tuple[str, ...]:
+    """Labels of ordered categoricals, lowest first; nothing where the answers are numbers.
+
+    Raises
+    ------
+    DataError
+        Items with different categories.
+    """
+    found = {item: ordered_labels(frame[item]) for item in items if item in frame.columns}
+    first = next(iter(found.values()), ())
+    for item, labels in found.items():
+        if labels != first:
+            raise DataError(
+                f"the items of '{construct}' have different answer categories: {next(iter(found))} has "
+                f"{', '.join(first) or 'numbers'}, {item} has {', '.join(labels) or 'numbers'}",
+                hint="Items of a construct share one answer scale; give all of them the same categories.",
+            )
+    return first
 
 
 def _codes(frame: pd.DataFrame, items: Iterable[str], construct: str) -> tuple[int, ...]:
@@ -80,8 +125,8 @@ def _codes(frame: pd.DataFrame, items: Iterable[str], construct: str) -> tuple[i
         if len(odd):
             raise DataError(
                 f"item '{item}' of '{construct}' holds {str(odd.iloc[0])!r}, which is no whole number",
-                hint="Pass an instrument with the labels: medpsy.from_frame(frame, instrument). "
-                "For numbers without categories say family='gaussian'.",
+                hint="Say the order of texts: pandas.Categorical(column, categories=[...], ordered=True), or "
+                "pass an instrument with the labels. For numbers without categories say family='gaussian'.",
             )
         if values.notna().any():
             low.append(int(values.min()))
@@ -90,6 +135,12 @@ def _codes(frame: pd.DataFrame, items: Iterable[str], construct: str) -> tuple[i
         raise DataError(
             f"everybody gives the same answer, or none, to all items of '{construct}'",
             hint="Pass an instrument that names the answer categories.",
+        )
+    if max(high) - min(low) >= MOST_LEVELS:
+        raise DataError(
+            f"the answers to the items of '{construct}' run from {min(low)} to {max(high)}",
+            hint="If the lowest or highest means no answer, make it NaN or pass an instrument; for numbers "
+            "without categories say family='gaussian'.",
         )
     return tuple(range(min(low), max(high) + 1))
 

@@ -11,6 +11,7 @@ from medpsy.api.comparison import Asked, Comparison, asked
 from medpsy.api.fits import Fit
 from medpsy.api.options import sampling_options
 from medpsy.posterior.group_fits import invariance_fits
+from medpsy.posterior.intervals import check_interval
 from medpsy.survey.survey import Survey
 
 if TYPE_CHECKING:
@@ -103,17 +104,15 @@ class Invariance(Comparison):
     def holds(self) -> bool | None:
         """Whether means may be compared; None where that level was not asked for.
 
-        They may where every level up to equal thresholds and loadings (intercepts) predicts as well as the
-        one before it.
+        They may where every level from the configural one up to equal thresholds and loadings (intercepts)
+        predicts as well as the one before it.
         """
-        from medpsy.posterior.invariance import APPROXIMATE, invariance_table
+        from medpsy.posterior.invariance import invariance_table, ladder, levels_hold
 
-        rows = invariance_table(self._results).set_index("level")["verdict"]
-        needed = [level for level in ("thresholds", "loadings", "intercepts") if level in rows.index]
-        full = next(iter(self.fits.values())).result.model.families.values()
-        if not needed or (any(not f.categorical for f in full) and "intercepts" not in needed):
-            return None
-        return all(not str(rows[level]).endswith("fails") for level in needed if level != APPROXIMATE)
+        families = tuple(next(iter(self.fits.values())).result.model.families.values())
+        wanted = [level for level, at in ladder(self.by, families).items() if at.equal and not at.shrink]
+        rows = invariance_table(self._results).set_index("level")["verdict"].to_dict()
+        return levels_hold(rows, [level for level in wanted if level != "residuals"])
 
     def plot(self) -> Figure:
         """Draw what each level costs, and the latent mean differences under it."""
@@ -167,6 +166,7 @@ def invariance(
     >>> found = mp.invariance(survey, anxiety, "sex", seed=1)  # doctest: +SKIP
     >>> found.table()  # doctest: +SKIP
     """
+    check_interval(interval)
     spec, survey, by = asked(survey, model, by, bands)
     results = invariance_fits(
         spec, survey, by, levels=levels, release=release, reference=reference,

@@ -330,10 +330,11 @@ class Measured(Verbs):
         names = list(dict.fromkeys(block.construct.name for block in self.result.data.blocks))
         if name is None and len(names) == 1:
             return names[0]
+        if not names:
+            raise SpecError("the model has no constructs", hint="This is a question about items.")
         if name is None:
             raise SpecError(
-                f"the model has {len(names)} constructs: {', '.join(names) or 'none'}",
-                hint="Name one of them.",
+                f"the model has {len(names)} constructs: {', '.join(names)}", hint="Name one of them."
             )
         if name not in names:
             raise SpecError(f"the model has no construct '{name}'", hint=nearest(name, names))

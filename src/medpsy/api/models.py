@@ -213,7 +213,7 @@ class Model(PriorVerbs):
         survey : Survey or DataFrame, optional
             Screened answers. Left out, those that the model file names (see :meth:`answers`). A data frame
             without an instrument: the answer categories of a construct are all whole numbers from the lowest
-            to the highest answer given, and no item is reversed.
+            to the highest answer given, or those of ordered categoricals, and no item is reversed.
         **options
             Instead of answers to a Gaussian model ``cov``, ``n`` and ``means``, as in
             :func:`medpsy.read_covariance`. Those of :func:`medpsy.fit.fit`: draws, tune, chains, seed, cores,

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.api.comparison import Comparison
 from medpsy.api.fits import Fit
+from medpsy.api.guess import read_frame
 from medpsy.api.options import sampling_options
 from medpsy.errors import DataError, SpecError
 from medpsy.posterior import wave_items as ordinal
-from medpsy.posterior.invariance import CONFIGURAL
+from medpsy.posterior.intervals import check_interval
+from medpsy.posterior.invariance import CONFIGURAL, levels_hold
 from medpsy.posterior.wave_invariance import LEVELS, Waves, wave_fits, wave_means, wave_table
+from medpsy.spec.model_spec import Construct, ModelSpec
 from medpsy.survey.items import expand_items
 from medpsy.survey.survey import Survey
 
@@ -83,7 +86,8 @@ class WaveInvariance(Comparison):
             named = rows["item"] + " " + rows["coordinate"] + " (" + rows["group"] + ")"
             differing = named[relevant].groupby(rows["level"][relevant]).agg(", ".join)
             table.insert(len(table.columns) - 1, "share_relevant", table["level"].map(share))
-            table.insert(len(table.columns) - 1, "differing", table["level"].map(differing).fillna(""))
+            names = [differing.get(level, "") for level in table["level"]]
+            table.insert(len(table.columns) - 1, "differing", names)
         return self.mark.on_table(table)
 
     def compare(self) -> pd.DataFrame:
@@ -123,22 +127,20 @@ class WaveInvariance(Comparison):
     def holds(self) -> bool | None:
         """Whether means may be compared over the waves; None where the level for that was not asked for.
 
-        They may where every level up to equal thresholds and slopes (of numbers: loadings and intercepts)
-        predicts as well as the one before it, and no ordinal item differs relevantly once the configural
-        level is aligned (each with probability above one half; items to be released are left aside).
+        They may where every level from the configural one up to equal thresholds and slopes (of numbers:
+        loadings and intercepts) predicts as well as the one before it, and no ordinal item differs relevantly
+        once the configural level is aligned (each with probability above one half; items to be released are
+        left aside).
         """
-        rows = self._table.set_index("level")["verdict"]
         wanted = ("thresholds", "loadings") if self.ordinal else ("loadings", "intercepts")
-        if wanted[-1] not in rows.index:
-            return None
-        needed = [level for level in wanted if level in rows.index]
-        if self.ordinal and CONFIGURAL in rows.index:
+        held = levels_hold(self._table.set_index("level")["verdict"].to_dict(), wanted)
+        if held and self.ordinal:
             found = self._parameters
             first = found["level"] == CONFIGURAL
             differing = set(found.loc[first & (found["p_relevant"] > 0.5), "item"])
             if differing - set(found.loc[~first, "item"]):
                 return False
-        return all(not str(rows[level]).endswith("fails") for level in needed)
+        return held
 
     def plot(self) -> Figure:
         """Draw what each level costs, and the change of the latent means under it."""
@@ -148,7 +150,7 @@ class WaveInvariance(Comparison):
 
 
 def wave_invariance(
-    survey: Any,
+    survey: Survey | pd.DataFrame,
     constructs: Mapping[str, Mapping[str, str | Sequence[str]]],
     *,
     family: str | None = None,
@@ -159,25 +161,24 @@ def wave_invariance(
 ) -> WaveInvariance:
     """Fit constructs that were measured at several waves, at every level of measurement invariance.
 
-    Ordinal items are modelled as such, persons integrated out: one construct at two or three waves. What is
-    left of an item given the construct is then taken to be unrelated between its waves. Answers as numbers
-    (``family="gaussian"``) may be of any number of constructs and waves, and the residuals of an item are
-    correlated between its waves.
+    Ordinal items: one construct at two or three waves, persons integrated out; what is left of an item given
+    the construct is unrelated between waves. Answers as numbers (``family="gaussian"``): any number of
+    constructs and waves, the residuals of an item correlated between its waves.
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or DataFrame
+        Of a frame, the items of a construct share one answer scale at all waves.
     constructs : mapping
-        Construct to waves to items, in the same order at every wave:
-        ``{"mood": {"may": "a1..a4", "june": "b1..b4"}}``.
+        Construct to waves to items, each in one order: ``{"mood": {"may": "a1..a4", "june": "b1..b4"}}``.
     family : str, optional
         ``"graded"`` for items of a questionnaire, ``"gaussian"`` (numbers) for variables unless given.
-    levels : sequence of str, optional
+    levels : str or sequence of str, optional
         Of ``"configural"``, ``"thresholds"``, ``"loadings"`` (both equal); of numbers ``"configural"``,
         ``"loadings"``, ``"intercepts"``, ``"residuals"``; all unless given.
-    release : sequence of str
+    release : str or sequence of str
         Items of the first wave, or ``"thresholds.a3"`` (of numbers ``"intercepts.a3"``) and the like, that
-        are free at every level (partial invariance).
+        are free at every level; the first item with equal loadings is the unit of numbers.
     interval, **sampling
         Posterior mass of intervals; options of :meth:`Model.fit`.
 
@@ -188,18 +189,19 @@ def wave_invariance(
     Raises
     ------
     SpecError, DataError
-        Waves with different numbers of items, an unknown level or item, more than three ordinal constructs
-        times waves; variables that the survey does not have.
+        Waves with different numbers of items, an unknown level, item or variable, more than three ordinal
+        constructs times waves, a construct of which all items are released.
 
     Examples
     --------
     >>> import medpsy as mp
     >>> waves = {"mood": {"may": "a1..a3", "june": "b1..b3"}}
-    >>> found = mp.wave_invariance(survey, waves, seed=1)  # doctest: +SKIP
-    >>> print(found.table(), found.means())  # doctest: +SKIP
+    >>> mp.wave_invariance(survey, waves, seed=1).table()  # doctest: +SKIP
     """
-    waves = _waves(survey, constructs)
-    family = _family(survey, waves) if family is None else family
+    check_interval(interval)
+    waves = _waves(constructs)
+    survey = _survey(survey, waves, family)
+    family = family or _family(survey, waves)
     freed = (release,) if isinstance(release, str) else tuple(release)
     about: dict[str, Any] = {"levels": levels, "release": freed, "sampling": sampling_options(sampling)}
     if family == "gaussian":
@@ -215,13 +217,27 @@ def _family(survey: Survey, waves: Sequence[Waves]) -> str:
     return "graded" if items <= set(survey.instrument.items) else "gaussian"
 
 
-def _waves(survey: Any, constructs: Mapping[str, Mapping[str, str | Sequence[str]]]) -> tuple[Waves, ...]:
+def _survey(given: Survey | pd.DataFrame, waves: Sequence[Waves], family: str | None) -> Survey:
+    """The answers; those of a data frame on one answer scale for all waves of a construct."""
+    if type(given).__name__ == "DataFrame":
+        each = {one.construct: [item for own in one.items.values() for item in own] for one in waves}
+        parts = (Construct(name, tuple(items), family or "graded") for name, items in each.items())
+        return read_frame(given, ModelSpec(constructs=tuple(parts)))
+    if not isinstance(given, Survey):
+        raise DataError(
+            f"the answers come as {type(given).__name__}, not as a Survey",
+            hint="Pass mp.read_survey(...) or a data frame.",
+        )
+    return given
+
+
+def _waves(constructs: Mapping[str, Mapping[str, str | Sequence[str]]]) -> tuple[Waves, ...]:
     """What is asked about, checked."""
-    if not isinstance(survey, Survey):
-        what = type(survey).__name__
-        raise DataError(f"the answers come as {what}, not as a Survey", hint="Pass mp.read_survey(...).")
-    if not constructs:
-        raise SpecError("there is no construct", hint='Say {"mood": {"may": "a1..a4", "june": "b1..b4"}}.')
+    if not isinstance(constructs, Mapping) or not constructs:
+        raise SpecError(
+            "there is no construct" if not constructs else f"constructs come as {type(constructs).__name__}",
+            hint='Say {"mood": {"may": "a1..a4", "june": "b1..b4"}}.',
+        )
     for name, own in constructs.items():
         if not isinstance(own, Mapping):
             raise SpecError(
@@ -229,10 +245,6 @@ def _waves(survey: Any, constructs: Mapping[str, Mapping[str, str | Sequence[str
                 hint=f'Say {{"{name}": {{"may": "a1..a4", "june": "b1..b4"}}}}: items by wave.',
             )
     return tuple(
-        Waves(name, {wave: tuple(_items(items)) for wave, items in own.items()})
+        Waves(str(name), {str(wave): expand_items(items) for wave, items in own.items()})
         for name, own in constructs.items()
     )
-
-
-def _items(items: str | Sequence[str]) -> Sequence[str]:
-    return expand_items(items) if isinstance(items, str) else items

@@ -95,8 +95,8 @@ def read_answers(data: Any, modules: Modules | None = None) -> Answers:
     Parameters
     ----------
     data : Survey, DataFrame or ndarray of shape (person, item)
-        A survey is taken as it was turned on reading. Columns of a frame are items and must be numbers;
-        the items of an array are called v1, v2, ...
+        A survey is taken as it was turned on reading. Columns of a frame are items: numbers, or
+        ordered categoricals, whose categories count from 0; the items of an array are called v1, v2, ...
     modules : sequence of str or mapping, optional
         Names of modules of the survey, or module names with their items. All modules of a survey, or one
         module of all columns, unless given.
@@ -213,14 +213,28 @@ def _of_survey(survey: Survey) -> Answers:
     return Answers(instrument.items, values, scales, known, turned, survey.simulated)
 
 
+def ordered_labels(column: pd.Series) -> tuple[str, ...]:
+    """Categories of an ordered categorical of texts, lowest first; nothing for any other column."""
+    categories = getattr(column, "cat", None)
+    if categories is None or not categories.ordered or categories.categories.dtype.kind in "biuf":
+        return ()
+    return tuple(str(label) for label in categories.categories)
+
+
 def _of_frame(frame: pd.DataFrame) -> Answers:
     columns = []
     for name in frame.columns:
         try:
-            columns.append(frame[name].to_numpy(dtype=float, na_value=np.nan))
+            if ordered_labels(frame[name]):
+                codes = frame[name].cat.codes.to_numpy(dtype=float)
+                columns.append(np.where(codes < 0, np.nan, codes))
+            else:
+                columns.append(frame[name].to_numpy(dtype=float, na_value=np.nan))
         except (TypeError, ValueError):
             raise DataError(
-                f"column '{name}' holds something that is no number", hint="Pass the item columns only."
+                f"column '{name}' holds something that is no number",
+                hint="Pass the item columns only, texts as ordered categoricals: "
+                "pandas.Categorical(column, categories=[...], ordered=True).",
             ) from None
     items = tuple(str(name) for name in frame.columns)
     values = np.column_stack(columns) if columns else np.empty((len(frame), 0))

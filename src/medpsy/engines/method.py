@@ -7,6 +7,7 @@ narrowest posterior of a person or less.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from medpsy.ops import Numpy
 
 #: Nodes of the definition, and those that the search for the mode begins with.
 NODES, FIRST = np.linspace(-4.2, 4.2, 15), np.linspace(-3.9, 3.9, 7)
+
+#: Rows whose posteriors at all nodes are held together.
+ROWS = 1000
 
 
 def log_weights(nodes: np.ndarray) -> np.ndarray:
@@ -104,12 +108,16 @@ class CompiledMethod:
         self.nodes, self.log_weights = nodes, log_weights(nodes)
         self.patterns = parts[0].patterns
 
-    def _terms(self, values: list[dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-        """Log-likelihood of every row, and the probability of every node given it (node, row)."""
-        each = np.stack([part._run(own)["ell"] for part, own in zip(self.parts, values, strict=True)])
-        each += self.log_weights[:, None]
-        total = Numpy.logsumexp(each, axis=0)
-        return total, np.exp(each - total)
+    def _terms(self, each: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihood of rows, and the probability of every node given it (node, row)."""
+        terms = np.stack(each) + self.log_weights[:, None]
+        total = Numpy.logsumexp(terms, axis=0)
+        return total, np.exp(terms - total)
+
+    def _at(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The same of all rows at ``p``."""
+        pairs = zip(self.parts, self._values(p), strict=True)
+        return self._terms([part.rows(own) for part, own in pairs])
 
     def _values(self, p: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         base = self.moved.base(p, Numpy)
@@ -117,16 +125,30 @@ class CompiledMethod:
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value (Fisher's identity)."""
-        values = self._values(p)
-        total, share = self._terms(values)
+        values, count = self._values(p), self.patterns.count
+        runs = [part.begun(own) for part, own in zip(self.parts, values, strict=True)]
+        total, share = np.empty(len(count)), np.empty((len(runs), len(count)))
+        for begin in range(0, len(count), ROWS):
+            rows = slice(begin, begin + ROWS)
+            held = [part.masses(run, rows) for part, run in zip(self.parts, runs, strict=True)]
+            total[rows], share[:, rows] = self._terms([run["ell"][rows] for run in runs])
+            for part, run, mass, mine in zip(self.parts, runs, held, share, strict=True):
+                part.weigh(run, rows, mass, (count * mine)[rows])
+        gradients = (
+            part.gradient(own, run, count * mine)
+            for part, own, run, mine in zip(self.parts, values, runs, share, strict=True)
+        )
+        return float(count @ total), self._back(p, gradients)
+
+    def _back(
+        self, p: dict[str, np.ndarray], gradients: Iterable[dict[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """Gradient over the values of the model, from those over the moved values of every node."""
         base = self.moved.base(p, Numpy)
         d_base = {b: {k: np.zeros_like(v) for k, v in c.items()} for b, c in base.items()}
         out = {q.name: np.zeros(q.shape) for q in self.data.parameters}
         roles = {f"{role}_{b}" for b, own in self.moved.roles.items() for role in own}
-        for part, own, node, mine in zip(self.parts, values, self.nodes, share, strict=True):
-            part.count = self.patterns.count * mine
-            _, gradient = part.value_and_gradient(own)
-            part.count = self.patterns.count
+        for node, gradient in zip(self.nodes, gradients, strict=True):
             for name, value in gradient.items():
                 if name not in roles:
                     out[name] += value
@@ -139,18 +161,18 @@ class CompiledMethod:
         for b, own_roles in self.moved.roles.items():
             back = self.moved.coordinates[b].to_reverse({r: p[f"{r}_{b}"] for r in own_roles}, d_base[b])
             out |= {f"{role}_{b}": back[role] for role in own_roles}
-        return float(self.patterns.count @ total), out
+        return out
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
-        return self._terms(self._values(p))[0][self.patterns.inverse]
+        return self._at(p)[0][self.patterns.inverse]
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledMethod:
         """Nodes fitted to the posteriors of the persons at ``p``, and grid and windows to those at each node.
 
         Spacing and reach as for the constructs; see ``CompiledQuadrature.adapted``.
         """
-        _, share = self._terms(self._values(p))
+        _, share = self._at(p)
         mean = self.nodes @ share
         # A posterior between two nodes shows no spread.
         least = 0.3 * (self.nodes[1] - self.nodes[0])
@@ -166,7 +188,7 @@ class CompiledMethod:
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Log-likelihood minus that on numerics twice as fine, of method factor and constructs."""
         finer = self.adapted(p, 2.0 * self.fineness)
-        totals = [one._terms(one._values(p))[0] for one in (self, finer)]
+        totals = [one._at(p)[0] for one in (self, finer)]
         return float(self.patterns.count @ (totals[0] - totals[1]))
 
     def describe(self) -> str:

@@ -65,7 +65,9 @@ class Outcomes:
             if missing and any(node in sources_of(layout, target) for target in range(len(layout.nodes))):
                 who = f"'{layout.nodes[node]}' explains another variable"
                 return Verdict(False, f"{who} and is missing for {missing} persons")
-        return Verdict(True, f"{data.n_factor} construct(s) summed over a grid, {layout.not_normal} given them")
+        return Verdict(
+            True, f"{data.n_factor} construct(s) summed over a grid, {layout.not_normal} given them"
+        )
 
     def person_normals(self, data: ModelData) -> int:
         """None: the persons are integrated out."""

@@ -12,7 +12,7 @@ from medpsy.engines.answer_tables import AnswerTables
 from medpsy.engines.grid import fitted_grid
 from medpsy.engines.product_parts import Held, Normal
 from medpsy.engines.product_plan import Plan, ProductGrid
-from medpsy.engines.quadrature_kernel import fill_weight, integrate, latent_forward
+from medpsy.engines.quadrature_kernel import fill_weight, integrate, latent_forward, room
 from medpsy.ops import Numpy
 
 #: Responsibilities below this add nothing to a gradient.
@@ -103,7 +103,7 @@ class CompiledProducts:
         integrate(
             self.codes[rows.person], tables.start, tables.factor, table, tables.sizes, tables.widths,
             tables.nodes, self._lo[rows.person], self._hi[rows.person], tilt, count, weight, base, counts,
-            first, second,
+            first, second, room(1, tables.nodes),
         )  # fmt: skip
         out["ell"] = term + base + half
         return out | {"precision": precision, "location": location, "first": first, "second": second}

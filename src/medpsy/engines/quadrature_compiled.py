@@ -11,12 +11,15 @@ from medpsy.engines.answer_tables import AnswerTables
 from medpsy.engines.grid import Grid, fitted_windows
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
+    expected_counts,
     fill_weight,
     integrate,
     latent_forward,
     latent_reverse,
+    room,
 )
 from medpsy.engines.shares import shares, summed
+from medpsy.latent.base import Equations
 from medpsy.latent.constructs import construct_system, construct_system_reverse
 from medpsy.ops import Numpy
 
@@ -61,62 +64,106 @@ class CompiledQuadrature:
         self._constant = float(np.log(grid.spacing).sum() - 0.5 * n_factor * np.log(2 * np.pi))
         self.shares = shares(np.arange(n_row + 1), SHARED_ROWS)
 
-    def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Forward pass and E-step at ``p``."""
+    def _system(self, p: dict[str, np.ndarray]) -> tuple[Equations, np.ndarray, np.ndarray]:
+        """Equations, and means (construct, design column) and Cholesky factor of the constructs."""
         eq = self.data.model.structure.equations(p, self.data.layout, Numpy)
-        mean, chol = construct_system(eq, self.data.layout)
-        return self.summed(mean, chol, self.tables.fill(p)) | {"eq": eq}
+        return eq, *construct_system(eq, self.data.layout)
 
-    def summed(self, mean: np.ndarray, chol: np.ndarray, table: np.ndarray) -> dict[str, Any]:
-        """The same at means (construct, design column) and Cholesky factor of the constructs.
-
-        ``ell`` are the log-likelihoods of the rows, ``counts`` expected counts over the flat ``table``.
-        """
-        n_row = len(self.count)
+    def _begun(self, mean: np.ndarray, chol: np.ndarray, table: np.ndarray) -> dict[str, Any]:
+        """What all rows need, and room for what is found of every row."""
+        tables, n_row = self.tables, len(self.count)
         precision, location, tilt = np.empty((3, 3)), np.zeros((n_row, 3)), np.zeros((n_row, 3))
         ell, first, second = np.empty(n_row), np.empty((n_row, 3)), np.empty((n_row, 3, 3))
         half = latent_forward(mean, chol, self.design, precision, location, tilt, ell)
-        tables = self.tables
+        ell += self._constant + half
         weight = np.empty((tables.sizes[0] + 1, tables.sizes[1], tables.widths[2]))
         fill_weight(precision, tables.nodes, weight)
+        return {
+            "chol": chol, "precision": precision, "location": location, "tilt": tilt,
+            "weight": weight, "table": table, "ell": ell, "first": first, "second": second,
+        }  # fmt: skip
+
+    def _integrate(
+        self, run: dict[str, Any], rows: slice, counts: np.ndarray, mass: np.ndarray, count: np.ndarray
+    ) -> None:
+        """Forward pass and E-step of some rows."""
+        tables = self.tables
+        integrate(
+            self.codes[rows], tables.start, tables.factor, run["table"], tables.sizes, tables.widths,
+            tables.nodes, self.lo[rows], self.hi[rows], run["tilt"][rows], count, run["weight"],
+            run["ell"][rows], counts, run["first"][rows], run["second"][rows], mass,
+        )  # fmt: skip
+
+    def summed(self, mean: np.ndarray, chol: np.ndarray, table: np.ndarray) -> dict[str, Any]:
+        """Forward pass and E-step at means and Cholesky factor of the constructs, and probabilities.
+
+        ``ell`` are the log-likelihoods of the rows, ``counts`` expected counts over the flat ``table``.
+        """
+        run = self._begun(mean, chol, table)
 
         def share(rows: slice) -> np.ndarray:
             counts = np.zeros_like(table)
-            integrate(
-                self.codes[rows], tables.start, tables.factor, table, tables.sizes, tables.widths,
-                tables.nodes, self.lo[rows], self.hi[rows], tilt[rows], self.count[rows], weight, ell[rows],
-                counts, first[rows], second[rows],
-            )  # fmt: skip
+            self._integrate(run, rows, counts, room(1, self.tables.nodes), self.count[rows])
             return counts
 
-        counts = summed(share, self.shares)
-        ell += self._constant + half
-        return {
-            "chol": chol, "precision": precision, "location": location,
-            "ell": ell, "counts": counts, "first": first, "second": second,
-        }  # fmt: skip
+        return run | {"counts": summed(share, self.shares)}
+
+    def _run(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
+        """The same at ``p``."""
+        eq, mean, chol = self._system(p)
+        return self.summed(mean, chol, self.tables.fill(p)) | {"eq": eq}
+
+    def begun(self, p: dict[str, np.ndarray]) -> dict[str, Any]:
+        """An E-step whose weights are known later: next :meth:`masses` and :meth:`weigh` of all rows."""
+        eq, mean, chol = self._system(p)
+        table = self.tables.fill(p)
+        return self._begun(mean, chol, table) | {"eq": eq, "counts": np.zeros_like(table)}
+
+    def masses(self, run: dict[str, Any], rows: slice) -> np.ndarray:
+        """Log-likelihood of some rows, into ``run``; their posteriors (row, 3, node)."""
+        size = len(self.count[rows])
+        mass = room(size, self.tables.nodes)
+        self._integrate(run, rows, np.empty(0), mass, np.ones(size))
+        return np.asarray(mass)
+
+    def weigh(self, run: dict[str, Any], rows: slice, mass: np.ndarray, count: np.ndarray) -> None:
+        """Add these rows to the expected counts, with weights (row,); ``mass`` is used up."""
+        tables = self.tables
+        expected_counts(
+            self.codes[rows], tables.start, tables.factor, tables.sizes, tables.widths, self.lo[rows],
+            self.hi[rows], count, mass, run["counts"],
+        )  # fmt: skip
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
-        data, run = self.data, self._run(p)
-        d_eq = construct_system_reverse(run["eq"], data.layout, *self.reduced_gradient(run))
-        gradient = data.model.structure.reverse(p, data.layout, d_eq)
-        gradient |= self.tables.reverse(p, run["counts"])
-        return float(self.count @ run["ell"]), gradient
+        run = self._run(p)
+        return float(self.count @ run["ell"]), self.gradient(p, run, self.count)
 
-    def reduced_gradient(self, run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(
+        self, p: dict[str, np.ndarray], run: dict[str, Any], count: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Gradient over every named value, from the expected counts and posterior moments of all rows."""
+        layout, structure = self.data.layout, self.data.model.structure
+        d_eq = construct_system_reverse(run["eq"], layout, *self.reduced_gradient(run, count))
+        return structure.reverse(p, layout, d_eq) | self.tables.reverse(p, run["counts"])
+
+    def reduced_gradient(self, run: dict[str, Any], count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gradient with respect to the means and the Cholesky factor of the constructs."""
         chol = run["chol"]
         d_mean, d_chol = np.zeros((len(chol), self.design.shape[1])), np.empty_like(chol)
         latent_reverse(
-            chol, self.design, self.count, run["precision"], run["location"], run["first"], run["second"],
+            chol, self.design, count, run["precision"], run["location"], run["first"], run["second"],
             d_mean, d_chol,
         )  # fmt: skip
         return d_mean, d_chol
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
-        return self._run(p)["ell"][self.patterns.inverse]
+        return self.rows(p)[self.patterns.inverse]
+
+    def rows(self, p: dict[str, np.ndarray]) -> np.ndarray:
+        """Log-likelihood of every row."""
+        return np.asarray(self._run(p)["ell"])
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledQuadrature:
         """Grid and windows fitted to the posteriors of the persons at ``p``."""
@@ -129,8 +176,7 @@ class CompiledQuadrature:
 
         With very many rows, estimated from a random sample of them.
         """
-        eq = self.data.model.structure.equations(p, self.data.layout, Numpy)
-        return self.grid_error(*construct_system(eq, self.data.layout), p)
+        return self.grid_error(*self._system(p)[1:], p)
 
     def grid_error(self, mean: np.ndarray, chol: np.ndarray, p: dict[str, np.ndarray]) -> float:
         """The same at means and Cholesky factor of the constructs."""

@@ -84,11 +84,11 @@ class ConditionedQuadrature:
         eq, mean, chol, runs = self._run(p)
         covariance = chol @ chol.T
         total, d_mean, d_cov = moment_gradient(self.patterns, mean, covariance)
-        width, tables = mean.shape[1], {}
+        width, tables = mean.shape[1], dict[str, np.ndarray]()
         for part, run in zip(self.parts, runs, strict=True):
             total += float(run["ell"].sum())
             y, gain = part.nodes, run["gain"]
-            d_location, d_root = part.grid.reduced_gradient(run)
+            d_location, d_root = part.grid.reduced_gradient(run, part.grid.count)
             d_spread, d_own = cholesky_reverse(run["chol"], d_root), d_location[:, :width]
             d_gain = d_location[:, width:] - d_own @ mean[y].T
             d_mean[f] += d_own

@@ -270,8 +270,9 @@ def whole(n):
 
 @jit
 def integrate(
-    codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, count, weight, ell, counts, first, second
-):
+    codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, count, weight, ell, counts, first, second,
+    mass,
+):  # fmt: skip
     """Log-likelihood of every row and, added up with multiplicities, the E-step.
 
     Parameters
@@ -297,12 +298,16 @@ def integrate(
         On entry the terms that do not depend on the answers; the log of the sum is added.
     first : float (row, 3); second : float (row, 3, 3)
         Output: posterior means and second moments of the constructs.
+    mass : float (1, 3, nodes of `room`)
+        Working space. Of (row, 3, node) where ``counts`` is empty: it then keeps the posterior of every node
+        times ``count``, for :func:`expected_counts`.
     """
-    most = nodes.shape[1] + LANES
-    sums, marginal, work = np.empty((3, most)), np.empty((3, most)), np.empty((5, LANES * most))
+    sums, work = np.empty((3, mass.shape[2])), np.empty((5, LANES * mass.shape[2]))
     rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
     second[:] = 0.0
+    keep = counts.size == 0
     for i in range(codes.shape[0]):
+        marginal = mass[i if keep else 0]
         answer_rows(i, codes, start, factor, widths, lo, rows, used)
         shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
         if sizes[1] == 1:
@@ -314,9 +319,30 @@ def integrate(
             if sizes[d] == 1:
                 first[i, d] = 0.0
                 continue
-            width, mass_ = whole(hi[i, d] - lo[i, d]), marginal.ctypes.data + 8 * d * most
+            width, mass_ = whole(hi[i, d] - lo[i, d]), marginal.ctypes.data + 8 * d * mass.shape[2]
             nodes_ = nodes.ctypes.data + 8 * (d * nodes.shape[1] + lo[i, d])
             posterior_moments(mass_, nodes_, 1.0 / total, count[i], width, work.ctypes.data)
             first[i, d], second[i, d, d] = vector_sum(work, 0, 0), vector_sum(work, 0, 1)
+            if not keep:
+                rows_ = rows.ctypes.data + 8 * d * rows.shape[1]
+                add_rows(counts.ctypes.data, rows_, used[d], mass_, width)
+
+
+@jit
+def expected_counts(codes, start, factor, sizes, widths, lo, hi, count, mass, counts):
+    """Add up the posteriors that :func:`integrate` kept, times ``count``; ``mass`` is overwritten."""
+    rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
+    for i in range(codes.shape[0]):
+        answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        for d in range(3):
+            width = whole(hi[i, d] - lo[i, d]) if sizes[d] > 1 else 0
+            for q in range(width):
+                mass[i, d, q] *= count[i]
             rows_ = rows.ctypes.data + 8 * d * rows.shape[1]
-            add_rows(counts.ctypes.data, rows_, used[d], mass_, width)
+            add_rows(counts.ctypes.data, rows_, used[d], mass[i, d].ctypes.data, width)
+
+
+@jit
+def room(row, nodes):
+    """Space for the posterior of every node, in whole vectors."""
+    return np.empty((row, 3, nodes.shape[1] + LANES))

@@ -122,5 +122,7 @@ def check_words(
         head, _, item = text.partition(".")
         if text in items or (head in names and item in items):
             continue
+        if item in items:
+            raise SpecError(f"{who}: '{head}' is nothing that can be released", hint=nearest(head, names))
         known = items if head not in names else {f"{head}.{item}" for item in items}
         raise SpecError(f"{who}: '{text}' cannot be released", hint=nearest(text, known))

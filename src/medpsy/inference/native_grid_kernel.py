@@ -19,6 +19,7 @@ from medpsy.engines.quadrature_kernel import (
     integrate,
     latent_forward,
     latent_reverse,
+    room,
 )
 from medpsy.inference.native_kernel import (
     PART,
@@ -78,7 +79,7 @@ def log_likelihood(t, codes, x, d_x, rows):
     counts = np.zeros(table.size)
     integrate(
         codes, integers(t, 8), integers(t, 9), table, sizes, widths, nodes, lo, hi, tilt, count, weight,
-        ell, counts, first, second,
+        ell, counts, first, second, room(1, nodes),
     )  # fmt: skip
     total = 0.0
     for i in range(n_row):

@@ -83,6 +83,8 @@ class PathStructure:
                 b = b + xp.place((size, size), np.array([c.target]), np.array([c.source]), own)
         rows, cols = layout.outer_cells
         g_values, g_rows, g_cols = [path[..., layout.outer]], [rows], [cols]
+        if constant.size and not layout.coefficients:
+            g_values, g_rows, g_cols = [], [], []  # nothing that has the leading axes of the draws
         if constant.size:
             g_values.append(p["intercept"])
             g_rows.append(constant)

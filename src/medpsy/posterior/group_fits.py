@@ -137,7 +137,8 @@ def invariance_fits(
     model: ComposedModel = compose(spec)
     known = ladder(by, list(model.families.values()), reference)
     out, chosen = {}, chosen_levels(known, levels)
+    freed = (release,) if isinstance(release, str) else tuple(release)
     for number, level in enumerate(chosen, 1):
         LOG.info("Invariance over %s: fitting level '%s' (%d of %d)", by, level, number, len(chosen))
-        out[level] = fit_groups(spec, survey, replace(known[level], release=tuple(release)), sampling)
+        out[level] = fit_groups(spec, survey, replace(known[level], release=freed), sampling)
     return out

@@ -66,6 +66,7 @@ def chosen_levels(known: Collection[str], levels: Sequence[str] | None) -> list[
     """
     if levels is None:
         return list(known)
+    levels = (levels,) if isinstance(levels, str) else tuple(levels)
     for level in levels:
         if level not in known:
             raise SpecError(f"this model has no level of invariance '{level}'", hint=nearest(level, known))
@@ -127,6 +128,16 @@ def invariance_table(results: Mapping[str, Result], *, interval: float = 0.95) -
     frame = pd.DataFrame(rows)
     frame.attrs |= {"interval": float(interval)}
     return frame
+
+
+def levels_hold(verdicts: Mapping[str, str], wanted: Sequence[str]) -> bool | None:
+    """Whether every level of ``wanted`` predicts as well as the one before it.
+
+    None where that is not known: the ladder does not begin with the configural level, or ends too early.
+    """
+    if CONFIGURAL not in verdicts or not wanted or wanted[-1] not in verdicts:
+        return None
+    return all(not verdicts[level].endswith("fails") for level in wanted if level in verdicts)
 
 
 def verdict(difference: float, error: float, before: str) -> str:

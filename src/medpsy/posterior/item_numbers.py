@@ -34,7 +34,7 @@ def item_numbers(survey: Survey, items: Sequence[str]) -> tuple[dict[str, np.nda
     Raises
     ------
     DataError
-        An item that does not exist, or that everybody answered alike.
+        An item that does not exist, that is a category, or that everybody answered alike.
     """
     instrument = survey.instrument
     answers = read_answers(survey) if instrument.items else Answers((), np.empty((survey.n_person, 0)), ())
@@ -44,6 +44,11 @@ def item_numbers(survey: Survey, items: Sequence[str]) -> tuple[dict[str, np.nda
         if item in answers.items:
             values = answers.block([item])[:, 0]
             scales.add(instrument.module_of(item).codes)
+        elif item in survey.variables and survey.variable(item).kind == "category":
+            raise DataError(
+                f"'{item}' is a category, no number",
+                hint="Read it as an item of a module, whose codes are numbers, or as a number.",
+            )
         elif item in survey.variables:
             values = np.array(survey.variables[item], dtype=float)
             scales.add(item)

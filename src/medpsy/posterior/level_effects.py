@@ -53,12 +53,13 @@ def level_effects(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
         target, variable, level, n (persons), mean, sd, lower, upper, p_direction (of the more probable
         sign), pooled. An effect is the distance from the mean of the levels, in residual sds of a construct,
         in units of an observed variable (log-odds or logarithms where its family has them). Of pooled levels
-        a last row ``"sd"`` has the sd of their distribution.
+        a last row ``"sd"`` has the sd of their distribution. Of a group there are the levels that occur in
+        it. ``attrs["left_out"]`` names categories whose effect changes with another variable.
 
     Raises
     ------
     SpecError
-        No variable with levels explains anything, or an impossible interval.
+        No variable with levels explains anything by itself, or an impossible interval.
     """
     check_interval(interval)
     rows: list[tuple[Any, ...]] = []
@@ -71,7 +72,7 @@ def level_effects(result: Result, *, interval: float = 0.95) -> pd.DataFrame:
             n = term.size.sum()
             rows.append((term.target, term.variable, "sd", n, mean, sd, lower, upper, np.nan, True))
     frame = pd.DataFrame(rows, columns=list(EFFECTS)).astype(dict.fromkeys(EFFECTS[4:9], float))
-    frame.attrs |= {"interval": float(interval)}
+    frame.attrs |= {"interval": float(interval), "left_out": changing_levels(result)}
     return frame
 
 
@@ -129,11 +130,33 @@ def _row(draws: np.ndarray, interval: float) -> tuple[Any, ...]:
 def _terms(result: Result) -> list[_Term]:
     found = [*_pooled(result), *_fixed(result)]
     if not found:
+        changing = changing_levels(result)
         raise SpecError(
-            "no variable with levels explains anything in this model",
-            hint="Write 'anxiety ~ (1|centre)' (pooled) or 'anxiety ~ centre' (each level by itself).",
+            f"what the levels of '{changing[0]}' do changes with another variable"
+            if changing
+            else "no variable with levels explains anything in this model",
+            hint="Write 'anxiety ~ (1|centre)' (pooled) or 'anxiety ~ centre' (each level by itself)"
+            + (", without the product." if changing else "."),
         )
     return found
+
+
+def changing_levels(result: Result) -> list[str]:
+    """Categories whose effect changes with another variable, so that they have no single one."""
+    survey = result.survey
+    return sorted({name for _, name in _changing(result) if survey.variable(name).kind == "category"})
+
+
+def _changing(result: Result) -> set[tuple[int, str]]:
+    """Target and name of the person variables that stand in a product."""
+    known = set(result.survey.variables)
+    return {
+        (c.target, name)
+        for c in result.data.layout.coefficients
+        if len(c.path.variables) > 1
+        for name in c.path.variables
+        if name in known
+    }
 
 
 def _pooled(result: Result) -> Iterator[_Term]:
@@ -151,23 +174,30 @@ def _pooled(result: Result) -> Iterator[_Term]:
 
 
 def _fixed(result: Result) -> Iterator[_Term]:
-    """Categories among the covariates: coefficients against the first level, as distances from the mean."""
-    layout, survey = result.data.layout, result.survey
-    plain: dict[tuple[int, str], list[int]] = {}
+    """Categories among the covariates: coefficients against one level, as distances from the mean.
+
+    Of a group, its own levels; the one without a column is what the others are coded against.
+    """
+    layout, survey, changing = result.data.layout, result.survey, _changing(result)
+    plain: dict[tuple[int, str], dict[str, int]] = {}
     for i, c in enumerate(layout.coefficients):
-        if c.from_column and not c.path.by:
-            name = c.path.source
-            if survey.variable(name).kind == "category":
-                plain.setdefault((c.target, name), []).append(i)
+        key = (c.target, c.path.source)
+        if not c.from_column or c.path.by or key in changing:
+            continue
+        if survey.variable(c.path.source).kind == "category":
+            plain.setdefault(key, {})[layout.columns[c.source - 1].name] = i
     if not plain:
         return
     coefficient = group(result, POSTERIOR)["coefficient"]
     flat = coefficient.reshape(-1, coefficient.shape[-1])
     for (target, name), places in plain.items():
-        codes = survey.variables[name]
-        used = [k for k in range(len(survey.variable(name).levels)) if (codes == k).any()]
-        labels = tuple(survey.variable(name).levels[k] for k in used)
-        size = np.array([int((codes == k).sum()) for k in used])
-        raw = np.concatenate([np.zeros((len(flat), 1)), flat[:, places]], axis=1)
-        effect = raw - raw.mean(axis=1, keepdims=True)
-        yield _Term(layout.nodes[target], name, labels, size, effect, None, float(layout.unit[target]))
+        codes, labels, sizes, raw = survey.variables[name], [], [], []
+        for k, label in enumerate(survey.variable(name).levels):
+            size, at = int((codes == k).sum()), places.get(f"{name}[{label}]")
+            if size:
+                labels.append(label)
+                sizes.append(size)
+                raw.append(np.zeros(len(flat)) if at is None else flat[:, at])
+        effect = np.column_stack(raw) - np.mean(raw, axis=0)[:, None]
+        unit = float(layout.unit[target])
+        yield _Term(layout.nodes[target], name, tuple(labels), np.array(sizes), effect, None, unit)

@@ -2,7 +2,7 @@
 
 Items as numbers. Configural, equal loadings, equal intercepts, equal residual variances (Meredith, 1993,
 doi:10.1007/BF02294825), the residuals of an item correlated between its occasions (Vandenberg & Lance, 2000,
-doi:10.1177/109442810031002), the unit of the construct that of its first item.
+doi:10.1177/109442810031002), the unit of the construct that of its first item (with an equal loading).
 """
 
 from __future__ import annotations
@@ -87,17 +87,29 @@ def wave_model(asked: Sequence[Waves], level: str, release: Sequence[str] = ()) 
         Of :data:`LEVELS`.
     release : sequence of str
         Items of the first wave, or ``"loadings.x3"`` and the like, that are free at every level.
+
+    Raises
+    ------
+    SpecError
+        All loadings or all intercepts of a construct are released.
     """
     equal = LEVELS[1 : LEVELS.index(level) + 1]
     terms: list[Term] = []
     for one in asked:
+        tied = {
+            w: [i for i in one.items[one.first] if i not in release and f"{w}.{i}" not in release]
+            for w in LEVELS[1:]
+        }
+        for word in ("loadings", "intercepts"):
+            if not tied[word]:
+                raise nothing_equal(one.construct, word)
         for j, item in enumerate(one.items[one.first]):
-            free = {w for w in LEVELS[1:] if item in release or f"{w}.{item}" in release}
+            marker, free = item == tied["loadings"][0], {w for w in LEVELS[1:] if item not in tied[w]}
             label = {w: f"{w}_{one.construct}_{j + 1}" for w in equal if w not in free}
             same = [items[j] for items in one.items.values()]
             for wave, items in one.items.items():
-                value = 1.0 if j == 0 else None
-                name = None if j == 0 else label.get("loadings")
+                value = 1.0 if marker else None
+                name = None if marker else label.get("loadings")
                 terms.append(Term(one.latent(wave), "=~", (items[j],), name, value))
                 terms.append(Term(items[j], "~", ("1",), label.get("intercepts")))
                 terms.append(Term(items[j], "~~", (items[j],), label.get("residuals")))
@@ -106,6 +118,14 @@ def wave_model(asked: Sequence[Waves], level: str, release: Sequence[str] = ()) 
             terms += [Term(one.latent(w), "~", ("1",)) for w in one.items if w != one.first]
     terms.sort(key=lambda term: term.op != "=~")
     return assembled(terms, (), False, f"waves, {level}")
+
+
+def nothing_equal(construct: str, word: str) -> SpecError:
+    """Nothing is left by which the waves of a construct could be compared."""
+    return SpecError(
+        f"all {word} of '{construct}' are released, so that its waves have nothing in common",
+        hint="Keep those of one item equal at least, or ask for the configural level alone.",
+    )
 
 
 def wave_fits(
@@ -121,16 +141,18 @@ def wave_fits(
     Raises
     ------
     SpecError
-        An unknown level, an item to release that is not of the first wave.
+        An unknown level, something to release that is not of the first wave, all items released.
     DataError
         An item that does not exist, or that everybody answered alike.
     """
     chosen = chosen_levels(LEVELS, levels)
     known = {item for one in asked for item in one.items[one.first]}
     for text in release:
-        item = text.rpartition(".")[2]
+        word, _, item = ("", "", text) if text in known else text.partition(".")
         if item not in known:
-            raise SpecError(f"'{text}' cannot be released", hint=nearest(item, known))
+            raise SpecError(f"'{text}' cannot be released", hint=nearest(item or text, known))
+        if word and word not in LEVELS[1:]:
+            raise SpecError(f"'{text}' cannot be released", hint=nearest(word, LEVELS[1:]))
     items = [item for one in asked for own in one.items.values() for item in own]
     numbers = with_numbers(survey, item_numbers(survey, items)[0])
     return {level: fit(compose(wave_model(asked, level, release)), numbers, **sampling) for level in chosen}
@@ -179,9 +201,9 @@ def wave_means(
     Returns
     -------
     DataFrame
-        level, construct, group (the later wave), against, difference (in units of the first item; of ordinal
-        items in sds of the first wave), d (in pooled sds of the two waves), lower, upper (of d),
-        p_direction, stability (correlation of the construct with itself).
+        level, construct, group (the later wave), against, difference (in units of the item whose
+        loading is 1; of ordinal items in sds of the first wave), d (in pooled sds of the two waves), lower,
+        upper (of d), p_direction, stability (correlation of the construct with itself).
     """
     rows: list[tuple[Any, ...]] = []
     for level, result in results.items():

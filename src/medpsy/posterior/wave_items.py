@@ -17,15 +17,17 @@ import pandas as pd
 
 from medpsy.engines.quadrature import MOST_FACTORS
 from medpsy.errors import SpecError
-from medpsy.families.coordinates import coordinates_of
+from medpsy.families.base import family as family_of
+from medpsy.families.coordinates import comparable, coordinates_of
 from medpsy.fit import fit
+from medpsy.groups.rows import placed
 from medpsy.model import compose
 from medpsy.ops import Numpy
 from medpsy.posterior.alignment import Aligned, align
 from medpsy.posterior.draws import thinned
 from medpsy.posterior.intervals import bounds
 from medpsy.posterior.invariance import ALIGNED, CONFIGURAL, aligned_rows, chosen_levels
-from medpsy.posterior.wave_invariance import MEANS, Waves, change_row, latent_moments
+from medpsy.posterior.wave_invariance import MEANS, Waves, change_row, latent_moments, nothing_equal
 from medpsy.result import Result
 from medpsy.spec.linear import Term, assembled
 from medpsy.spec.model_spec import ModelSpec
@@ -57,6 +59,11 @@ def ordinal_model(
         Response family of the items.
     release : sequence of str
         Items of the first wave (at all later ones) or of a later one, or ``"loadings.x3"``, free throughout.
+
+    Raises
+    ------
+    SpecError
+        Something to release that is no item, all thresholds released.
     """
     terms: list[Term] = []
     for one in asked:
@@ -67,7 +74,13 @@ def ordinal_model(
                 terms.append(Term(one.latent(wave), "=~", (first,), "same", words=EQUAL[level] or (NOTHING,)))
     families = {one.latent(wave): family for one in asked for wave in one.items}
     spec = assembled(terms, (), False, f"waves, {level}", families)
-    return with_same(spec, None, release if level != CONFIGURAL else ())
+    spec = with_same(spec, None, release if level != CONFIGURAL else ())
+    for one in asked if level != CONFIGURAL else ():
+        for wave, items in one.items.items():
+            same = spec.same_as(one.latent(wave))
+            if same is not None and not placed(same.how, items, family_of(family))[0]:
+                raise nothing_equal(one.construct, "thresholds")
+    return spec
 
 
 def ordinal_fits(
@@ -105,9 +118,10 @@ def aligned_waves(result: Result, one: Waves, *, draws: int = ALIGNED) -> Aligne
 
     None for a family without slopes and places of its own to align.
     """
-    own = coordinates_of(result.data.model.families[one.latent(one.first)])
+    family = result.data.model.families[one.latent(one.first)]
+    own = coordinates_of(family)
     parts = {part.role: part for part in own.parts if part.role}
-    if set(parts) != {"location", "scale"}:
+    if set(parts) != {"location", "scale"} or not comparable(family):
         return None
     each = _coordinates(thinned(result, draws), result, one)
     loading = np.stack([c[parts["scale"].name] for c in each], axis=1)

@@ -72,13 +72,18 @@ class Column:
 
 
 def decode_item(name: str, cells: Sequence[str], module: Module, missing: Collection[str]) -> Column:
-    """Decode answers to the position of their code in ``module.codes`` (0..K-1, not yet turned)."""
+    """Decode answers, codes or labels, to the position in ``module.codes`` (0..K-1, not yet turned)."""
+    # Where a label is itself a number, only codes are: nobody could tell which is meant.
+    spoken = all(plain_number(text) is None for text in module.labels)
+    labels = {text: k for k, text in enumerate(module.labels) if spoken and module.labels.count(text) == 1}
     positions = {float(code): position for position, code in enumerate(module.codes)}
 
     def meaning(text: str) -> Meaning:
         value = plain_number(text)
         if _is_missing(text, value, missing):
             return _NOTHING
+        if value is None and text in labels:
+            return labels[text], Status.GIVEN
         if value is None or not value.is_integer():
             return math.nan, Status.UNREADABLE
         position = positions.get(value)
