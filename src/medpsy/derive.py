@@ -192,12 +192,13 @@ def _by_group(
                 found[f"latent_{name}"] = (("construct",), value)
         each.append(found)
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
-    for name, (dims, value) in each[0].items():
-        if all(np.array_equal(found[name][1], value) for found in each[1:]):
+    for name in dict.fromkeys(name for found in each for name in found):
+        held = {lev: found[name] for lev, found in zip(groups.levels, each, strict=True) if name in found}
+        (dims, value), *rest = held.values()
+        if len(held) == len(each) and all(np.array_equal(one, value) for _, one in rest):
             out[name] = (dims, value)
-            continue
-        for level, found in zip(groups.levels, each, strict=True):
-            out[f"{name}[{level}]"] = (dims, found[name][1])
+        else:
+            out |= {f"{name}[{level}]": one for level, one in held.items()}
     return out | (_over_groups(groups.whole, values, each) if isinstance(groups, LinearGrouping) else {})
 
 

@@ -110,8 +110,9 @@ class Invariance(Comparison):
 
         rows = invariance_table(self._results).set_index("level")["verdict"]
         needed = [level for level in ("thresholds", "loadings", "intercepts") if level in rows.index]
-        full = next(iter(self.fits.values())).result.model.families.values()
-        if not needed or (any(not f.categorical for f in full) and "intercepts" not in needed):
+        model = next(iter(self.fits.values())).result.model
+        full, linear = model.families.values(), model.spec.linear is not None
+        if not needed or ((linear or any(not f.categorical for f in full)) and "intercepts" not in needed):
             return None
         return all(not str(rows[level]).endswith("fails") for level in needed if level != APPROXIMATE)
 

@@ -63,6 +63,21 @@ class LinearGrouping(Grouping):
     whole: Any = None
     places: tuple[Places, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Latent variables."""
+        return tuple(self.parts[0].model.spec.latents)
+
+    @property
+    def placed(self) -> np.ndarray:
+        """Positions in ``names`` of those whose means are free in some group."""
+        free = {
+            part.layout.nodes[i]
+            for part in self.parts
+            for i in part.model.structure.plan(part.layout).mean.first
+        }
+        return np.array([i for i, name in enumerate(self.names) if name in free], dtype=int)
+
     def values(self, p: dict[str, Any], group: int, xp: Any = Numpy) -> dict[str, Any]:
         """Named values of one group's own model; leading axes are kept."""
         structure, layout, at = self.whole.model.structure, self.whole.layout, self.places[group]
@@ -265,14 +280,20 @@ def _part(data: Any, spec: ModelSpec, g: int, whole: Layout, rows: np.ndarray, k
         ),
     )
     structure = LinearStructure(spec)
-    others = [row for row in data.model.table.rows if row.op == ":="]
-    table = ParameterTable((
-        *(
-            replace(row, prior=known.get(row.target, row.prior)) if row.free else row
-            for row in linear_rows(spec, layout)
-        ),
-        *others,
-    ))  # fmt: skip
+    lines = [
+        replace(row, prior=known.get(row.target, row.prior)) if row.free else row
+        for row in linear_rows(spec, layout)
+    ]
+    # In the reference group means are not said, in the others they are free.
+    there = {row.target for row in lines}
+    lines += [
+        replace(row, prior=None, free=False, note="fixed to 0")
+        for row in data.model.table.rows
+        if row.section == "Means" and row.target not in there
+    ]
+    lines.sort(key=lambda row: layout.nodes.index(row.lhs) if row.section == "Means" else -1)
+    lines += [row for row in data.model.table.rows if row.op == ":="]
+    table = ParameterTable(tuple(lines))
     return replace(
         data, model=replace(data.model, spec=spec, structure=structure, table=table), layout=layout,
         person=data.person[rows], design=data.design[rows], observed=data.observed[rows],

@@ -89,7 +89,7 @@ def _view(result: Result, g: int) -> Result:
         terms = old[LOG_LIKELIHOOD].to_dataset()[[ANSWERS]].isel({PERSON: rows})
         children[LOG_LIKELIHOOD] = xr.DataTree(terms)
         children[LOG_LIKELIHOOD].attrs = dict(old[LOG_LIKELIHOOD].attrs)
-    if OBSERVED in old.children:
+    if OBSERVED in old.children and PERSON in old[OBSERVED].sizes:
         children[OBSERVED] = xr.DataTree(old[OBSERVED].to_dataset().isel({PERSON: rows}))
     return Result(xr.DataTree(children=children), part, result.survey.take(rows), result.provenance)
 
