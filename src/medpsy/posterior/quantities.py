@@ -62,7 +62,8 @@ def quantities(data: ModelData) -> list[Quantity]:
     A path that a definition repeats (``direct := c``) has no row of its own.
     """
     layout, spec = data.layout, data.model.spec
-    degrees: defaultdict[str, float] = defaultdict(lambda: 1.0)  # in a group, definitions may be over labels of others
+    # Definitions of one group may be over labels of others.
+    degrees: defaultdict[str, float] = defaultdict(lambda: 1.0)
     degrees |= {c.label: 1.0 for c in layout.coefficients if c.label}
     degrees |= {c.label: 1.0 for c in spec.covariances if c.label}
     degrees |= {i.label: 1.0 for i in (spec.linear.intercepts if spec.linear is not None else ()) if i.label}
