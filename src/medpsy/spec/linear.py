@@ -90,17 +90,13 @@ def assembled(
         seen.add(key)
         inside = [term.left, *(term.names if term.op in ("=~", "~~") else ())]
         observed |= {n: Observed(n) for n in inside if n not in known and n != "1"}
-        one: Path | Covariance | Intercept
-        # What is fixed in some group counts as fixed where the whole is looked at.
-        value = next((v for v in term.each if isinstance(v, float)), term.value)
-        if term.op == "=~":
-            paths.append(one := Path(term.names[0], term.left, term.label, (), value, True))
-        elif term.op == "~~":
-            covariances.append(one := Covariance(term.left, term.names[0], term.label, value))
-        elif term.names == ("1",):
-            intercepts.append(one := Intercept(term.left, term.label, value))
+        one = _element(term)
+        if isinstance(one, Path):
+            paths.append(one)
+        elif isinstance(one, Covariance):
+            covariances.append(one)
         else:
-            paths.append(one := Path(term.left, term.names[0], term.label, term.names[1:], value))
+            intercepts.append(one)
         if term.each:
             by_group.append((key_of(one), term.each))
     covariances += _scales(terms, paths, covariances)
@@ -113,6 +109,18 @@ def assembled(
         name=name,
         linear=Linear(latents, tuple(intercepts), std_lv, same, tuple(sorted(by_group))),
     )
+
+
+def _element(term: Term) -> Path | Covariance | Intercept:
+    """What a term stands for; what is fixed in some group counts as fixed where the whole is looked at."""
+    value = next((v for v in term.each if isinstance(v, float)), term.value)
+    if term.op == "=~":
+        return Path(term.names[0], term.left, term.label, (), value, True)
+    if term.op == "~~":
+        return Covariance(term.left, term.names[0], term.label, value)
+    if term.names == ("1",):
+        return Intercept(term.left, term.label, value)
+    return Path(term.left, term.names[0], term.label, term.names[1:], value)
 
 
 def _says(c: Covariance) -> bool:
