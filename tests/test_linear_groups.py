@@ -332,7 +332,7 @@ def test_posterior_is_lavaans_estimate() -> None:
     made = mp.Model(
         PLAIN, family="gaussian", groups=mp.Groups("school", reference="Pasteur"), priors={"preset": "weak"}
     )
-    fit = made.fit(schools(), seed=1, progress=False)
+    fit = made.fit(schools(), seed=1, chains=2, draws=1000, progress=False)
     table = fit.summary().set_index(["group", "lhs", "op", "rhs"])
     # lavaan 0.6: sem(PLAIN, data, group = "school", group.equal = c("loadings", "intercepts")), est and se
     for key, mean, sd in (
@@ -354,7 +354,7 @@ def test_posterior_is_lavaans_estimate() -> None:
 @pytest.mark.slow
 def test_truth_is_recovered() -> None:
     text = "f =~ x1 + x2 + x3; g =~ y1 + y2 + y3; g ~ c(p1, p2)*f + c(q1, q2)*w; x1 ~~ r*y1; dq := q1 - q2"
-    fit = model(text, "arm").fit(made_up((600, 600), seed=8)[1], seed=1, progress=False)
+    fit = model(text, "arm").fit(made_up((600, 600), seed=8)[1], seed=1, chains=2, draws=500, progress=False)
     found = fit.summary().set_index(["group", "lhs", "op", "rhs"])
     truth = {
         ("(all)", "f", "=~", "x2"): 0.8, ("(all)", "g", "=~", "y3"): 1.2, ("b", "f", "~", "1"): 0.5,

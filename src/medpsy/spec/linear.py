@@ -76,9 +76,7 @@ def assembled(
     latents = tuple(n for n in latents if n not in constructs)
     known = {*latents, *constructs}
     seen: set[tuple[str, ...]] = set()
-    paths: list[Path] = []
-    covariances: list[Covariance] = []
-    intercepts: list[Intercept] = []
+    made: list[Path | Covariance | Intercept] = []
     observed: dict[str, Observed] = {}
     by_group: list[tuple[str, Each]] = []
     for term in terms:
@@ -90,15 +88,12 @@ def assembled(
         seen.add(key)
         inside = [term.left, *(term.names if term.op in ("=~", "~~") else ())]
         observed |= {n: Observed(n) for n in inside if n not in known and n != "1"}
-        one = _element(term)
-        if isinstance(one, Path):
-            paths.append(one)
-        elif isinstance(one, Covariance):
-            covariances.append(one)
-        else:
-            intercepts.append(one)
+        made.append(one := _element(term))
         if term.each:
             by_group.append((key_of(one), term.each))
+    paths = [one for one in made if isinstance(one, Path)]
+    covariances = [one for one in made if isinstance(one, Covariance)]
+    intercepts = [one for one in made if isinstance(one, Intercept)]
     covariances += _scales(terms, paths, covariances)
     return ModelSpec(
         constructs=tuple(constructs.values()),

@@ -66,7 +66,8 @@ def check_linear_groups(spec: ModelSpec) -> None:
             hint="One for each group, in the order of the levels.",
         )  # fmt: skip
     cannot = {
-        "ordinal constructs": spec.constructs, "waves": spec.waves, "pooled levels": spec.pooled, "shrink": groups.shrink,
+        "ordinal constructs": spec.constructs, "waves": spec.waves, "pooled levels": spec.pooled,
+        "shrink": groups.shrink,
         "pooled = True": groups.pooled, "along": groups.along,
     }  # fmt: skip
     for what, present in cannot.items():
