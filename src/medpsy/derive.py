@@ -9,6 +9,7 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.errors import SpecError
+from medpsy.groups.linear import LinearGrouping
 from medpsy.latent.base import system, total_sd
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.latent.linear import LinearStructure
@@ -131,6 +132,8 @@ def definitions(
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for definition in data.model.spec.definitions:
         expression = parse_expression(definition.expression)
+        if not set(expression.names) <= known.keys():
+            continue  # over labels of several groups, of which this is one
         over = levels[definition.name]
         used = {
             name: known[name][..., None] if over and not levels[name] else known[name]
@@ -183,19 +186,30 @@ def _by_group(
     for g, part in enumerate(groups.parts):
         own = groups.values(values, g)
         found = dict(compute(part, own))
-        if compute is derived:
+        if compute is derived and data.blocks:
             for name in ("mean", "sd"):
                 value = np.broadcast_to(own[f"group_{name}"], (*lead, data.n_factor))
                 found[f"latent_{name}"] = (("construct",), value)
         each.append(found)
     out: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
-    for name, (dims, value) in each[0].items():
-        if all(np.array_equal(found[name][1], value) for found in each[1:]):
+    for name in dict.fromkeys(name for found in each for name in found):
+        held = {lev: found[name] for lev, found in zip(groups.levels, each, strict=True) if name in found}
+        (dims, value), *rest = held.values()
+        if len(held) == len(each) and all(np.array_equal(one, value) for _, one in rest):
             out[name] = (dims, value)
-            continue
-        for level, found in zip(groups.levels, each, strict=True):
-            out[f"{name}[{level}]"] = (dims, found[name][1])
-    return out
+        else:
+            out |= {f"{name}[{level}]": one for level, one in held.items()}
+    return out | (_over_groups(groups.whole, values, each) if isinstance(groups, LinearGrouping) else {})
+
+
+def _over_groups(
+    whole: ModelData, values: dict[str, np.ndarray], each: list[dict[str, tuple[tuple[str, ...], np.ndarray]]]
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Definitions over labels of several groups, which no group has by itself."""
+    own = [found["coefficient"][1] for found in each if "coefficient" in found]
+    coefficients = np.concatenate(own, axis=-1) if own else None
+    found = definitions(whole, coefficients, _correlation_labels(whole, values))
+    return {name: one for name, one in found.items() if any(name not in part for part in each)}
 
 
 def _correlation_labels(

@@ -13,6 +13,7 @@ from medpsy.families.crossed import Crossed
 from medpsy.families.explained import Explained, has_locations
 from medpsy.families.method import method_rows
 from medpsy.families.nested import Nested
+from medpsy.groups.linear import group_cliques, linear_group_rows
 from medpsy.groups.occasions import occasion_rows, settled
 from medpsy.groups.rows import group_rows
 from medpsy.latent.base import LatentStructure, Layout, structure
@@ -29,6 +30,7 @@ from medpsy.spec.check import check
 from medpsy.spec.clusters import decomposed
 from medpsy.spec.latent_products import check_latent_products
 from medpsy.spec.linear import completed
+from medpsy.spec.linear_groups import require_groups
 from medpsy.spec.model_spec import Construct, ModelSpec, Observed, Path
 from medpsy.spec.parameters import ParameterRow, ParameterTable
 from medpsy.spec.presets import HIERARCHICAL, PRESET, with_priors
@@ -88,6 +90,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
     spec = settled(from_waves(spec))
     spec = completed(spec) if spec.linear is not None else written_out(spec)
     check(spec)
+    require_groups(spec)
     spec = with_loadings(spec)
     order = (*decomposed(spec), *graph.order(spec))
     spec = _canonical(spec, order)
@@ -105,13 +108,14 @@ def compose(spec: ModelSpec) -> ComposedModel:
         chosen = PooledStructure(chosen, spec.pooled)
     if spec.clusters is not None:
         chosen = ClusteredStructure(chosen, spec.clusters)
-    rows += chosen.rows(spec.paths, sketch)
+    separate = spec.groups is not None and spec.linear is not None
+    rows += linear_group_rows(spec, sketch) if separate else chosen.rows(spec.paths, sketch)
     for construct in spec.constructs:
         own = parts[construct.name]
         rows += occasion_rows(own.rows(construct), construct, own, spec)
     if spec.method is not None:
         rows += method_rows(spec.method, spec.constructs)
-    if spec.groups is not None:
+    if spec.groups is not None and not separate:
         rows += group_rows(spec.groups, spec.constructs, parts)
     for definition in spec.definitions:
         rows.append(
@@ -277,7 +281,7 @@ def _cliques(spec: ModelSpec, nodes: tuple[str, ...], kind: str) -> tuple[tuple[
     """Sets of constructs whose residuals correlate: all of them, or the exogenous ones and declared pairs."""
     place = {name: i for i, name in enumerate(nodes)}
     if kind == "linear":
-        return whole_groups(spec, place)
+        return whole_groups(spec, place) if spec.groups is None else group_cliques(spec, nodes)[0]
     if kind == "second_order":
         return ()
     if kind == "correlated":

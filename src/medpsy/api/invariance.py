@@ -109,8 +109,9 @@ class Invariance(Comparison):
         """
         from medpsy.posterior.invariance import invariance_table, ladder, levels_hold
 
-        families = tuple(next(iter(self.fits.values())).result.model.families.values())
-        wanted = [level for level, at in ladder(self.by, families).items() if at.equal and not at.shrink]
+        model = next(iter(self.fits.values())).result.model
+        known = ladder(self.by, tuple(model.families.values()), linear=model.spec.linear is not None)
+        wanted = [level for level, at in known.items() if at.equal and not at.shrink]
         rows = invariance_table(self._results).set_index("level")["verdict"].to_dict()
         return levels_hold(rows, [level for level in wanted if level != "residuals"])
 

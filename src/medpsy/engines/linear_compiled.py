@@ -11,7 +11,7 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian_compiled import SufficientStatistics
 from medpsy.latent.base import clique_name
-from medpsy.latent.linear import HALF, LinearStructure
+from medpsy.latent.linear import HALF, LinearStructure, share_back
 from medpsy.ops import Numpy
 
 
@@ -31,8 +31,7 @@ class LinearStatistics(SufficientStatistics):
             for k, clique in enumerate(self.layout.cliques)
         ]
         self._within = np.ix_(np.flatnonzero(self.plan.within), np.flatnonzero(self.plan.within))
-        shared = [i for i in range(len(self.plan.pairs)) if self.plan.own[i] < 0]
-        self._shared = shared[::-1]
+        self._shared = bool((self.plan.own < 0).any())
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
@@ -65,7 +64,7 @@ class LinearStatistics(SufficientStatistics):
         if plan.pairs:
             d_own = 2.0 * d_r[plan.row, plan.column]
             if self._shared:
-                self._share(own, sd, d_own, d_sd)
+                share_back(plan, own, sd, d_own, d_sd)
             if plan.free_pairs.size:
                 out[HALF] = 2.0 * d_own[plan.free_pairs]
         for name, ties, d in (
@@ -88,19 +87,6 @@ class LinearStatistics(SufficientStatistics):
             r[plan.column, plan.row] = own
             np.linalg.cholesky(r[self._within])
         return r, own
-
-    def _share(self, own: np.ndarray, sd: np.ndarray, d_own: np.ndarray, d_sd: np.ndarray) -> None:
-        """Pass the gradient of fixed and shared covariances on, in place."""
-        plan = self.plan
-        for i in self._shared:
-            through, k = d_own[i] * own[i], plan.like[i]
-            for node in (plan.row[i], plan.column[i]):
-                d_sd[node] -= through / sd[node]
-            if k >= 0:
-                scale = sd[plan.row[k]] * sd[plan.column[k]] / (sd[plan.row[i]] * sd[plan.column[i]])
-                d_own[k] += d_own[i] * plan.ratio[i] * scale
-                for node in (plan.row[k], plan.column[k]):
-                    d_sd[node] += through / sd[node]
 
 
 def moment_gradient(

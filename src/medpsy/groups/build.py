@@ -13,11 +13,13 @@ from medpsy.families.base import Block
 from medpsy.families.coordinates import Coordinate, coordinates_of
 from medpsy.groups.differences import Change, Contrasted, Placing, contrasts
 from medpsy.groups.grouping import Grouping
+from medpsy.groups.linear import regroup_linear
 from medpsy.groups.rows import OWN, placed
 from medpsy.latent.placed import PlacedStructure
 from medpsy.ops import Numpy
 from medpsy.parameter import Parameter
 from medpsy.spec.groups import Groups
+from medpsy.spec.model_spec import Each
 from medpsy.spec.parameters import ParameterRow, ParameterTable
 from medpsy.spec.priors import Prior, parse_prior
 from medpsy.survey.survey import Survey
@@ -51,6 +53,9 @@ def regroup(data: Any, survey: Survey) -> Any:
     groups: Groups = data.model.spec.groups
     levels, rows = _members(groups, survey, data.model.covariates)
     reference = -1 if groups.pooled else levels.index(groups.reference or levels[0])
+    if data.model.spec.linear is not None:
+        _check_places(data.model.spec.linear.by_group, levels, groups.by)
+        return regroup_linear(data, levels, rows, reference)
     families = data.model.families
     items = {f"{role}_{block.name}" for block in data.blocks for role in families[block.name].roles}
     own, structural = _structural(data, groups, items, levels, max(reference, 0))
@@ -113,6 +118,17 @@ def _members(
             f"no one is in the reference group '{groups.reference}'", hint=nearest(groups.reference, levels)
         )
     return levels, rows
+
+
+def _check_places(by_group: tuple[tuple[str, Each], ...], levels: tuple[str, ...], by: str) -> None:
+    """Refuse numbers by group that are not as many as the groups."""
+    for name, each in by_group:
+        if len(each) != len(levels):
+            raise SpecError(
+                f"'{name}' has {len(each)} places in c(...), and '{by}' has {len(levels)} groups: "
+                f"{', '.join(levels)}",
+                hint="Say one label or number for each, in this order.",
+            )
 
 
 def _places(groups: Groups, levels: tuple[str, ...]) -> tuple[float, ...]:

@@ -71,6 +71,16 @@ class Grouping:
         return np.argsort(np.concatenate(self.rows), kind="stable")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Constructs, or the latent variables of a linear model."""
+        return tuple(self.coordinates)
+
+    @property
+    def placed(self) -> np.ndarray:
+        """Positions in ``names`` of those whose means differ between the groups."""
+        return self.mean.free
+
+    @property
     def shrunk(self) -> bool:
         """Whether some differences share a sd that is estimated with them."""
         held = [self.mean.held, self.log_sd.held, *(change.held for change in self.changes)]

@@ -199,23 +199,28 @@ class LinearStructure:
         inside = np.where(np.outer(plan.within, plan.within), np.tril(d_z), 0.0)
         d_r = 2.0 * cholesky_reverse(chol, inside)[plan.row, plan.column]
         r = self.correlations(p, layout, Numpy)
-        for i in reversed(range(len(plan.pairs))):
-            if plan.own[i] >= 0:
-                continue
-            through = d_r[i] * r[i]
-            for node in (plan.row[i], plan.column[i]):
-                d_sd[node] -= through / sd[node]
-            k = plan.like[i]
-            if k >= 0:
-                scale = sd[plan.row[i]] * sd[plan.column[i]]
-                d_r[k] += d_r[i] * plan.ratio[i] * sd[plan.row[k]] * sd[plan.column[k]] / scale
-                for node in (plan.row[k], plan.column[k]):
-                    d_sd[node] += through / sd[node]
+        share_back(plan, r, sd, d_r, d_sd)
         return {HALF: 2.0 * d_r[plan.free_pairs]} if plan.free_pairs.size else {}
 
     def coefficients(self, p: dict[str, Any], layout: Layout, xp: Any) -> Any:
         """Every coefficient (..., coefficient), internal scale."""
         return self.plan(layout).path.full(p, "path", xp)
+
+
+def share_back(plan: Plan, r: np.ndarray, sd: np.ndarray, d_r: np.ndarray, d_sd: np.ndarray) -> None:
+    """Pass the gradient over correlations ``r`` of fixed and shared covariances on, in place."""
+    for i in reversed(range(len(plan.pairs))):
+        if plan.own[i] >= 0:
+            continue
+        through = d_r[i] * r[i]
+        for node in (plan.row[i], plan.column[i]):
+            d_sd[node] -= through / sd[node]
+        k = plan.like[i]
+        if k >= 0:
+            scale = sd[plan.row[i]] * sd[plan.column[i]]
+            d_r[k] += d_r[i] * plan.ratio[i] * sd[plan.row[k]] * sd[plan.column[k]] / scale
+            for node in (plan.row[k], plan.column[k]):
+                d_sd[node] += through / sd[node]
 
 
 def _factor(matrix: Any, xp: Any) -> Any:

@@ -73,10 +73,15 @@ def _view(result: Result, g: int) -> Result:
         content["z"] = ((CHAIN, DRAW, PERSON, "factor"), values["z"])
     for name, (dims, value) in derived(part, values).items():
         content.setdefault(name, ((CHAIN, DRAW, *dims), value))
-    ratio = {
+    shared = [one.name for one in part.model.spec.definitions if one.name in result.tree[POSTERIOR].data_vars]
+    for name in shared:  # over labels of several groups
+        content.setdefault(name, result.tree[POSTERIOR][name].variable)
+    ratio: dict[str, Any] = {
         name: ((CHAIN, DRAW, *dims), value) for name, (dims, value) in standardised(part, values).items()
     }
     old = result.tree
+    for name in [name for name in shared if ratio and "standardised" in old.children]:
+        ratio.setdefault(name, old["standardised"][name].variable)
     children = {POSTERIOR: xr.DataTree(xr.Dataset(content))}
     if ratio:
         children["standardised"] = xr.DataTree(xr.Dataset(ratio))
@@ -84,7 +89,7 @@ def _view(result: Result, g: int) -> Result:
         terms = old[LOG_LIKELIHOOD].to_dataset()[[ANSWERS]].isel({PERSON: rows})
         children[LOG_LIKELIHOOD] = xr.DataTree(terms)
         children[LOG_LIKELIHOOD].attrs = dict(old[LOG_LIKELIHOOD].attrs)
-    if OBSERVED in old.children:
+    if OBSERVED in old.children and PERSON in old[OBSERVED].sizes:
         children[OBSERVED] = xr.DataTree(old[OBSERVED].to_dataset().isel({PERSON: rows}))
     return Result(xr.DataTree(children=children), part, result.survey.take(rows), result.provenance)
 

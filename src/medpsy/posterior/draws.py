@@ -53,7 +53,9 @@ def at(values: dict[str, np.ndarray], draw: int) -> dict[str, np.ndarray]:
     return {name: value[draw] for name, value in values.items()}
 
 
-def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def population(
+    data: ModelData, p: dict[str, np.ndarray], nodes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distribution of the constructs over the persons: a mixture of normals, one per design row.
 
     Parameters
@@ -61,6 +63,8 @@ def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, n
     data : ModelData
     p : dict of str to ndarray
         Free parameters (draw, ...).
+    nodes : ndarray of int, optional
+        Positions of other nodes than the constructs.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def population(data: ModelData, p: dict[str, np.ndarray]) -> tuple[np.ndarray, n
     design, equations = _given(data, data.model.structure.equations(p, data.layout, Numpy))
     rows, count = np.unique(design, axis=0, return_counts=True)
     mean, chol = system(equations, data.layout, Numpy)
-    factors = data.layout.factors
+    factors = data.layout.factors if nodes is None else nodes
     size = max(len(value) for value in p.values())
     location = rows @ np.swapaxes(mean[..., factors, :], -1, -2)
     spread = np.sqrt((chol[..., factors, :] ** 2).sum(-1))

@@ -75,7 +75,18 @@ def dif_fits(
     """The model with all items equal, with all differences shrunk, and with the flagged items free.
 
     With ``along`` (where every group stands) differences are in proportion to that.
+
+    Raises
+    ------
+    SpecError
+        A linear model.
     """
+    if spec.linear is not None:
+        raise SpecError(
+            "differences of items are not shrunk in models with fixed numbers, shared labels or residual "
+            "covariances",
+            hint=f'Compare levels: mp.invariance(survey, model, "{by}"); or release items: release=["x3"].',
+        )
     parts = {
         part: None for f in compose(spec).families.values() for part in coordinates_of(f).parts if part.role
     }
@@ -134,8 +145,8 @@ def invariance_fits(
     sampling: Mapping[str, Any],
 ) -> dict[str, Result]:
     """The model at every level of invariance that is asked for."""
-    model: ComposedModel = compose(spec)
-    known = ladder(by, list(model.families.values()), reference)
+    model: ComposedModel = compose(replace(spec, groups=Groups(by)))
+    known = ladder(by, list(model.families.values()), reference, spec.linear is not None)
     out, chosen = {}, chosen_levels(known, levels)
     freed = (release,) if isinstance(release, str) else tuple(release)
     for number, level in enumerate(chosen, 1):

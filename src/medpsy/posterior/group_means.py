@@ -22,7 +22,8 @@ COLUMNS = (
 def moments(result: Result) -> tuple[np.ndarray, np.ndarray]:
     """Means and sds of the constructs over the persons of every group, (draw, group, construct).
 
-    On the scale that the groups share; covariates included.
+    On the scale that the groups share; covariates included. Latent variables of a linear model are in the
+    unit that their loadings give them.
 
     Raises
     ------
@@ -35,7 +36,11 @@ def moments(result: Result) -> tuple[np.ndarray, np.ndarray]:
     p = {name: value.reshape(-1, *value.shape[2:]) for name, value in joint_values(result).items()}
     mean, sd = [], []
     for g, part in enumerate(groups.parts):
-        weight, location, spread = population(part, groups.values(p, g))
+        layout = part.layout
+        nodes = np.array([layout.nodes.index(name) for name in groups.names], dtype=int)
+        weight, location, spread = population(part, groups.values(p, g), nodes)
+        location = layout.centre[nodes] + layout.unit[nodes] * location
+        spread = layout.unit[nodes] * spread
         centre = np.einsum("r,srf->sf", weight, location)
         between = np.einsum("r,srf->sf", weight, (location - centre[:, None]) ** 2)
         mean.append(centre)
@@ -76,8 +81,8 @@ def group_means(
     groups = result.data.groups
     mean, sd = moments(result)
     assert groups is not None
-    names = [block.name for block in result.data.blocks]
-    known = groups.mean.free.tolist()
+    names = groups.names
+    known = groups.placed.tolist()
     if not known:
         raise SpecError(
             "latent means are fixed in every group: no item has its place in common",

@@ -34,7 +34,9 @@ CONFIGURAL, APPROXIMATE = "configural", "approximate"
 ALIGNED = 200
 
 
-def ladder(by: str, families: Sequence[ResponseFamily], reference: str | None = None) -> dict[str, Groups]:
+def ladder(
+    by: str, families: Sequence[ResponseFamily], reference: str | None = None, linear: bool = False
+) -> dict[str, Groups]:
     """Levels of invariance of a model, least equal first, approximate invariance last.
 
     Parameters
@@ -44,7 +46,13 @@ def ladder(by: str, families: Sequence[ResponseFamily], reference: str | None = 
     families : sequence of ResponseFamily
         Of the constructs.
     reference : str, optional
+    linear : bool
+        A linear model, whose differences are not shrunk.
     """
+    if linear:
+        steps = [word for word in ORDER if word != "thresholds"]
+        names = [CONFIGURAL, *steps]
+        return {name: Groups(by, tuple(steps[:at]), reference=reference) for at, name in enumerate(names)}
     words = {part.word for family in families for part in coordinates_of(family).parts}
     known = [word for word in ORDER if word in words]
     out = {CONFIGURAL: Groups(by, (), reference=reference)}
@@ -263,7 +271,7 @@ def means_by_level(
     for level, result in results.items():
         groups = result.data.groups
         assert groups is not None
-        if groups.mean.free.size:
+        if groups.placed.size:
             table = group_means(result, interval=interval)
             frames.append(table.assign(level=level))
         elif found and level == CONFIGURAL:

@@ -128,6 +128,13 @@ def _groups(result: Result) -> Grouping:
     groups = result.data.groups
     if groups is None:
         raise SpecError("this model has no groups", hint='Fit one with groups: Model(..., groups="sex").')
+    if result.model.spec.linear is not None:
+        raise SpecError(
+            "differences of items are for constructs, not for models with fixed numbers, shared labels or "
+            "residual covariances",
+            hint="Give what may differ a label in each group and define the difference: "
+            "f =~ x1 + c(a, b)*x2; d := a - b.",
+        )
     if not groups.changes:
         raise SpecError(
             "every item is equal in all groups", hint="Release or shrink something: shrink=('location',)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,9 @@ def quantities(data: ModelData) -> list[Quantity]:
     A path that a definition repeats (``direct := c``) has no row of its own.
     """
     layout, spec = data.layout, data.model.spec
-    degrees = {c.label: 1.0 for c in layout.coefficients if c.label}
+    # Definitions of one group may be over labels of others.
+    degrees: defaultdict[str, float] = defaultdict(lambda: 1.0)
+    degrees |= {c.label: 1.0 for c in layout.coefficients if c.label}
     degrees |= {c.label: 1.0 for c in spec.covariances if c.label}
     degrees |= {i.label: 1.0 for i in (spec.linear.intercepts if spec.linear is not None else ()) if i.label}
     leveled = _between(data)

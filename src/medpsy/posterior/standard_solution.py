@@ -9,6 +9,7 @@ from medpsy.errors import SpecError
 from medpsy.latent.base import system, total_sd
 from medpsy.latent.linear import LinearStructure
 from medpsy.ops import Numpy
+from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import thinned
 from medpsy.posterior.intervals import bounds, check_interval, direction
 from medpsy.result import Result
@@ -16,6 +17,7 @@ from medpsy.result import Result
 COLUMNS = ("lhs", "op", "rhs", "label", "mean", "sd", "lower", "upper", "p_direction")
 
 
+@each_group
 def standard_solution(result: Result, *, interval: float = 0.95, draws: int = 4000) -> pd.DataFrame:
     """Loadings, paths, residual correlations and shares of variance of a linear model (lavaan's ``std.all``).
 

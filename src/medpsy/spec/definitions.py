@@ -36,6 +36,8 @@ def check_labels(spec: ModelSpec) -> None:
         where += [
             (p.label, p.key, f"{p.target} ~ {p.source} between clusters") for p in spec.clusters.between
         ]
+    for key, each in spec.linear.by_group if spec.linear is not None else ():
+        where += [(one, key, key) for one in each if isinstance(one, str)]
     for label, key, text in where:
         if label is None:
             continue
@@ -57,7 +59,11 @@ def labels(spec: ModelSpec) -> tuple[str, ...]:
     of_clusters: list[str | None] = []
     if spec.clusters is not None:
         of_clusters += [path.label for path in spec.clusters.between] + [*spec.clusters.covariances]
-    return tuple(label for label in of_paths + of_covariances + of_clusters if label is not None)
+    of_groups: list[str | None] = []
+    if spec.linear is not None:
+        of_groups += [one for _, each in spec.linear.by_group for one in each if isinstance(one, str)]
+    every = of_paths + of_covariances + of_clusters + of_groups
+    return tuple(label for label in every if label is not None)
 
 
 def check_definitions(definitions: Iterable[Definition], known: Iterable[str]) -> None:

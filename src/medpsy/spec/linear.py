@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from medpsy.errors import nearest
+from medpsy.spec.linear_groups import check_linear_groups, key_of
 from medpsy.spec.model_spec import (
     Construct,
     Covariance,
     Definition,
+    Each,
     Intercept,
     Linear,
     ModelSpec,
@@ -37,6 +39,7 @@ class Term:
     value: float | None = None
     free: bool = False
     words: tuple[str, ...] = ()
+    each: Each = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -73,10 +76,9 @@ def assembled(
     latents = tuple(n for n in latents if n not in constructs)
     known = {*latents, *constructs}
     seen: set[tuple[str, ...]] = set()
-    paths: list[Path] = []
-    covariances: list[Covariance] = []
-    intercepts: list[Intercept] = []
+    made: list[Path | Covariance | Intercept] = []
     observed: dict[str, Observed] = {}
+    by_group: list[tuple[str, Each]] = []
     for term in terms:
         rest = (term.left, *term.names) if term.op == "~~" else ()
         key = (term.op, *sorted(rest)) if rest else term.key
@@ -86,24 +88,39 @@ def assembled(
         seen.add(key)
         inside = [term.left, *(term.names if term.op in ("=~", "~~") else ())]
         observed |= {n: Observed(n) for n in inside if n not in known and n != "1"}
-        if term.op == "=~":
-            paths.append(Path(term.names[0], term.left, term.label, (), term.value, True))
-        elif term.op == "~~":
-            covariances.append(Covariance(term.left, term.names[0], term.label, term.value))
-        elif term.names == ("1",):
-            intercepts.append(Intercept(term.left, term.label, term.value))
-        else:
-            paths.append(Path(term.left, term.names[0], term.label, term.names[1:], term.value))
+        made.append(one := _element(term))
+        if term.each:
+            by_group.append((key_of(one), term.each))
+    paths = [one for one in made if isinstance(one, Path)]
+    covariances = [one for one in made if isinstance(one, Covariance)]
+    intercepts = [one for one in made if isinstance(one, Intercept)]
     covariances += _scales(terms, paths, covariances)
     return ModelSpec(
         constructs=tuple(constructs.values()),
         observed=tuple(observed.values()),
         paths=tuple(paths),
-        covariances=tuple(c for c in covariances if c.left != c.right or c.label or c.value is not None),
+        covariances=tuple(c for c in covariances if _says(c) or key_of(c) in dict(by_group)),
         definitions=definitions,
         name=name,
-        linear=Linear(latents, tuple(intercepts), std_lv, same),
+        linear=Linear(latents, tuple(intercepts), std_lv, same, tuple(sorted(by_group))),
     )
+
+
+def _element(term: Term) -> Path | Covariance | Intercept:
+    """What a term stands for; what is fixed in some group counts as fixed where the whole is looked at."""
+    value = next((v for v in term.each if isinstance(v, float)), term.value)
+    if term.op == "=~":
+        return Path(term.names[0], term.left, term.label, (), value, True)
+    if term.op == "~~":
+        return Covariance(term.left, term.names[0], term.label, value)
+    if term.names == ("1",):
+        return Intercept(term.left, term.label, value)
+    return Path(term.left, term.names[0], term.label, term.names[1:], value)
+
+
+def _says(c: Covariance) -> bool:
+    """Whether a covariance says more than that a variable varies."""
+    return c.left != c.right or bool(c.label) or c.value is not None
 
 
 def _occasions(again: list[Term], free: list[Term]) -> tuple[Same, ...]:
@@ -245,12 +262,7 @@ def check_linear(spec: ModelSpec) -> None:
             )
     _check_means(spec)
     _check_same(spec)
-    if spec.groups is not None:
-        raise ElementError(
-            "fixed numbers, shared labels and residual covariances cannot be combined with groups",
-            subject=("groups", "by"),
-            hint="Leave the groups out, or write the model without them.",
-        )
+    check_linear_groups(spec)
 
 
 def _check_same(spec: ModelSpec) -> None:

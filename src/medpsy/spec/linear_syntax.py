@@ -8,6 +8,7 @@ mean::
     y1 ~~ y5                             # residual covariance of indicators or of observed variables
     i =~ 1*x1 + 1*x2 + 1*x3              # an indicator of several latent variables
     x1 + x2 + x3 ~ 0*1;  i ~ 1           # intercepts, latent means
+    f =~ x1 + c(a, b)*x2                 # a label, a number or NA for each group
     dem60 ~~ 1*dem60                     # a variance
 """
 
@@ -24,7 +25,7 @@ from medpsy.spec.check import check
 from medpsy.spec.expressions import ExpressionParser
 from medpsy.spec.lexer import STATEMENT_OPERATORS, Source, Token, Tokens, tokenize
 from medpsy.spec.linear import Term, assembled
-from medpsy.spec.model_spec import Definition, ModelSpec
+from medpsy.spec.model_spec import Definition, Each, ModelSpec
 from medpsy.spec.problem import ElementError
 from medpsy.survey.items import expand_items
 
@@ -46,6 +47,7 @@ def is_linear(source: Source, family: str, families: Mapping[str, str]) -> bool:
         if sign.text == "=~" and len(left) == 1:
             items.setdefault(left[0].text, []).extend(_indicators(right))
     found = next((token for s in statements if (token := _marks(s, items))), None) or _shared(statements)
+    found = found or next((a for a, b in pairwise(tokenize(source)) if (a.text, b.text) == ("c", "(")), None)
     latent = set(items)
     if found is None and all(families.get(name, family) == "gaussian" for name in latent):
         count = Counter(name for names in items.values() for name in set(names) - latent)
@@ -87,11 +89,11 @@ def _statements(source: Source) -> Iterator[tuple[list[Token], Token, list[Token
 
 
 def _without_words(tokens: list[Token]) -> list[Token]:
-    """The right side without what stands in brackets after ``same`` and ``free``."""
+    """The right side without what stands in brackets after ``same``, ``free`` and ``c``."""
     out: list[Token] = []
     inside = False
     for token in tokens:
-        opens = token.text == "(" and bool(out) and out[-1].text in _OCCASIONS
+        opens = token.text == "(" and bool(out) and out[-1].text in (*_OCCASIONS, "c")
         inside = inside or opens
         if not inside:
             out.append(token)
@@ -165,6 +167,7 @@ class _Modifiers:
     value: float | None = None
     free: bool = False
     words: tuple[str, ...] = ()
+    each: Each = ()
 
 
 def read_linear(
@@ -250,7 +253,7 @@ class _LinearReader:
             how, first = self._modifiers()
             for names in self._variables(first, op):
                 for target in left:
-                    term = Term(target.text, op, names, how.label, how.value, how.free, how.words)
+                    term = Term(target.text, op, names, how.label, how.value, how.free, how.words, how.each)
                     self.places.setdefault(("term", *term.key), first)
                     self.places.setdefault(("variable", target.text), target)
                     self.places.setdefault(("variable", names[0]), first)
@@ -267,6 +270,7 @@ class _LinearReader:
         """``1*``, ``a*``, ``NA*``, ``start(0.5)*``; and the token after them."""
         label, value, free = None, None, False
         words: tuple[str, ...] = ()
+        each: Each = ()
         while True:
             negative = self.tokens.accept("-")
             token = self.tokens.next()
@@ -278,13 +282,18 @@ class _LinearReader:
                     self.tokens.next()
                 self._star(token)
                 continue
+            if token.text == "c" and self.tokens.accept("("):
+                each = self._each()
+                free = None in each and not any(isinstance(one, float) for one in each)
+                self._star(token)
+                continue
             if token.text in _OCCASIONS and self.tokens.accept("("):
                 words = self._words()
             star = self.tokens.accept("*")
             if star is None:
                 if negative or (token.kind == "number" and token.text != "1"):
                     raise self.source.error(f"'{token.text}' cannot stand for a variable", token)
-                return _Modifiers(label, value, free, words), token
+                return _Modifiers(label, value, free, words, each), token
             self.tokens.require_operand(star)
             if token.kind == "number":
                 value = -float(token.text) if negative else float(token.text)
@@ -292,6 +301,23 @@ class _LinearReader:
                 free = True
             else:
                 label = token.text
+
+    def _each(self) -> Each:
+        """``a, 0.5, NA)``: a label, a number or neither for each group."""
+        out: list[str | float | None] = []
+        while True:
+            negative = self.tokens.accept("-")
+            token = self.tokens.next()
+            if token.kind == "number":
+                out.append(-float(token.text) if negative else float(token.text))
+            elif token.kind == "name" and not negative:
+                out.append(None if token.text == "NA" else token.text)
+            else:
+                raise self.tokens.unexpected(token, "One label or number for each group: c(a, b)*x.")
+            if self.tokens.accept(")"):
+                return tuple(out)
+            if self.tokens.accept(",") is None:
+                raise self.tokens.unexpected(self.tokens.next(), "Close the bracket: c(a, b)*x.")
 
     def _words(self) -> tuple[str, ...]:
         """``loadings, thresholds)``."""

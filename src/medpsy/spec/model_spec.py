@@ -179,8 +179,12 @@ class Intercept:
     value: float | None = None
 
 
-@dataclass(frozen=True)
-class Linear:
+#: A label, a number or neither for each group.
+type Each = tuple[str | float | None, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Linear(_Brief):
     """What a model says in the manner of lavaan: everything linear and normal, each number free, fixed or
     shared.
 
@@ -195,12 +199,17 @@ class Linear:
         own way) its first loading 1.
     same : tuple of Same
         Constructs of ordinal items that are others at a later occasion.
+    by_group : tuple of (str, tuple of str, float or None)
+        Numbers (``"visual=~x2"``, ``"y~x"``, ``"x1~~x2"``, ``"x1~1"``) with a label, a value or neither for
+        each group: ``c(a, b)*x2``.
     """
 
     latents: tuple[str, ...] = ()
     intercepts: tuple[Intercept, ...] = ()
     std_lv: bool = False
     same: tuple[Same, ...] = ()
+    by_group: tuple[tuple[str, Each], ...] = ()
+    _additions: ClassVar[tuple[str, ...]] = ("by_group",)
 
 
 @dataclass(frozen=True)

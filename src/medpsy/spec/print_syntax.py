@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import partial
 
 from medpsy.errors import SpecError
 from medpsy.spec.lexer import is_plain
-from medpsy.spec.model_spec import Construct, Covariance, Intercept, ModelSpec, Path
+from medpsy.spec.linear_groups import key_of
+from medpsy.spec.model_spec import Construct, Covariance, Each, Intercept, ModelSpec, Path
 from medpsy.spec.same import EQUAL, NOTHING, Same
 from medpsy.survey.items import expand_items
 
@@ -24,6 +27,8 @@ def to_syntax(spec: ModelSpec) -> str:
         Statements in the order constructs, regressions, covariances, definitions; ends with a newline.
     """
     lines = []
+    told = dict(spec.linear.by_group) if spec.linear is not None else {}
+    valued = partial(_valued, told)
     for c in spec.constructs:
         more = [f"cross*{_quote(item)}" for item in c.cross]
         same = spec.same_as(c.name)
@@ -34,17 +39,17 @@ def to_syntax(spec: ModelSpec) -> str:
     if spec.second_order is not None:
         lines.append(f"{spec.second_order.name} =~ {' + '.join(map(_quote, spec.second_order.constructs))}")
     for latent in spec.latents if spec.second_order is None else ():
-        terms = [_valued(p, p.target) for p in spec.paths if p.measured and p.source == latent]
+        terms = [valued(p, p.target) for p in spec.paths if p.measured and p.source == latent]
         lines.append(f"{_quote(latent)} =~ {' + '.join(terms)}")
     structural = [path for path in spec.paths if not path.measured]
     for target in dict.fromkeys([*(p.target for p in structural), *(p.target for p in spec.pooled)]):
-        terms = [_valued(path, *path.variables) for path in structural if path.target == target]
+        terms = [valued(path, *path.variables) for path in structural if path.target == target]
         terms += [f"(1|{_quote(one.variable)})" for one in spec.pooled if one.target == target]
         lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
-    lines += [f"{_quote(c.left)} ~~ {_valued(c, c.right)}" for c in spec.covariances]
+    lines += [f"{_quote(c.left)} ~~ {valued(c, c.right)}" for c in spec.covariances]
     if spec.linear is not None:
         lines += [f"{_quote(name)} ~~ {_quote(name)}" for name in _unsaid(spec)]
-        lines += [f"{_quote(i.target)} ~ {_valued(i, '1')}" for i in spec.linear.intercepts]
+        lines += [f"{_quote(i.target)} ~ {valued(i, '1')}" for i in spec.linear.intercepts]
     lines += [f"{definition.name} := {definition.expression}" for definition in spec.definitions]
     if spec.design is not None and not spec.paths:
         design = spec.design
@@ -55,7 +60,7 @@ def to_syntax(spec: ModelSpec) -> str:
         between = spec.clusters.between
         lines.append("level: between")
         for target in dict.fromkeys(path.target for path in between):
-            terms = [_valued(path, *path.variables) for path in between if path.target == target]
+            terms = [valued(path, *path.variables) for path in between if path.target == target]
             lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
     return "\n".join(lines) + "\n"
 
@@ -81,10 +86,14 @@ def _measured(name: str, items: tuple[str, ...]) -> str:
     return f"{_quote(name)} =~ {' + '.join(map(_run, item_runs(items)))}"
 
 
-def _valued(one: Path | Covariance | Intercept, *names: str) -> str:
-    """A term with what stands before it: its label, or the number it is fixed to."""
+def _valued(told: Mapping[str, Each], one: Path | Covariance | Intercept, *names: str) -> str:
+    """A term with what stands before it: its label, or the number it is fixed to, or those of each group."""
     product = "1" if names == ("1",) else ":".join(map(_quote, names))
-    number = "" if one.value is None else f"{one.value:.15g}*"
+    each = told.get(key_of(one), ())
+    number = "" if one.value is None or any(isinstance(v, float) for v in each) else f"{one.value:.15g}*"
+    if each:
+        words = ["NA" if v is None else v if isinstance(v, str) else f"{v:.15g}" for v in each]
+        return f"{number}c({', '.join(words)})*{product}"
     return f"{number}{one.label}*{product}" if one.label else f"{number}{product}"
 
 

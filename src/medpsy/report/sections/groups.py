@@ -90,7 +90,7 @@ def _own(result: Result, interval: float) -> Part:
     assert groups is not None
     sizes = ", ".join(f"{level} {n}" for level, n in zip(groups.levels, groups.sizes, strict=True))
     part = Part(f"Groups of the model: {groups.by}", [f"Persons: {sizes}."])
-    if groups.mean.free.size:
+    if groups.placed.size:
         part.means = group_means(result, interval=interval)
     if groups.changes and groups.mean.free.size and groups.log_sd.free.size:
         part.differences = item_differences(result, interval=interval)
@@ -123,7 +123,8 @@ def _dif(result: Result, by: str, interval: float, sampling: dict[str, Any]) -> 
 
 def _invariance(result: Result, by: str, interval: float, sampling: dict[str, Any]) -> Part:
     survey, by = with_levels(result.survey, by)
-    levels, notes = list(ladder(by, list(result.model.families.values()))), []
+    linear = result.model.spec.linear is not None
+    levels, notes = list(ladder(by, list(result.model.families.values()), None, linear)), []
     if len(result.model.constructs) > 1:
         levels.remove(APPROXIMATE)
         notes = [
