@@ -11,6 +11,7 @@ from medpsy.bind import ModelData
 from medpsy.engines.base import CompiledLikelihood, LikelihoodEngine
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.mode import Mode, climb, find_mode
+from medpsy.inference.products import measured, unmeasured
 
 #: Largest tolerated difference of the total log-likelihood from numerics twice as fine.
 TOLERANCE = 0.05
@@ -64,6 +65,9 @@ def prepared(
         if engine.name == "layered":  # the whole grid is out of reach even once
             density = Density(data, density.likelihood.adapted(density.space.constrain(start), 1.0))
         start, used, _ = climb(density, start)
+        if unmeasured(data):
+            density, start, more = measured(density, start)
+            used += more
     density, mode, fineness = _tuned(density, start, spread, log)
     log.append(
         f"mode after {used + mode.evaluations} gradients"
@@ -76,15 +80,6 @@ def refined(density: Density, mode: Mode, fineness: float) -> Density:
     """The same density on other numerics, fitted at the mode."""
     likelihood = density.likelihood.adapted(density.space.constrain(mode.u), fineness)
     return Density(density.data, likelihood, density.space.products)
-
-
-def in_products(density: Density, mode: Mode) -> tuple[Density, Mode]:
-    """Density and mode where products of deviations and their scales are the coordinates."""
-    if all(parameter.scale is None for parameter in density.data.parameters):
-        return density, mode
-    moved = Density(density.data, density.likelihood, products=True)
-    u, spread = moved.space.from_plain(mode.u, mode.spread)
-    return moved, replace(mode, u=u, spread=spread)
 
 
 def opened(data: ModelData, engine: LikelihoodEngine, nodes: int | None) -> CompiledLikelihood:
@@ -111,7 +106,7 @@ def _tuned(
     few = OUTLYING if density.data.groups is not None and density.data.groups.shrunk else 0
     first = FIRST_FINENESS.get(density.data.n_factor, 1.0)
     for fineness in [f for f in FINENESS if first <= f <= (MOST_SHRUNK if few else FINENESS[-1])]:
-        density = Density(density.data, coarse.adapted(values, fineness))
+        density = Density(density.data, coarse.adapted(values, fineness), density.space.products)
         if mode is None:
             mode = find_mode(density, start, spread)
         base = reference_error(density, mode)
