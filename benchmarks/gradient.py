@@ -22,14 +22,16 @@ def gradient_speed(fit: mp.Fit, budget: float = 2.0) -> dict[str, Any]:
     """
     try:
         density, values = _density(fit)
+        from medpsy.inference.native import quick
         from medpsy.inference.transforms import unconstrain_start
 
         u = unconstrain_start(fit.result.data.parameters, values)
-        density.value_and_gradient(u)
+        gradient = quick(density, u)
+        gradient(u)
         times: list[float] = []
         while sum(times) < budget and len(times) < 2000:
             begun = time.perf_counter()
-            density.value_and_gradient(u)
+            gradient(u)
             times.append(time.perf_counter() - begun)
         work = least_work(fit, density.likelihood)
     except Exception as error:

@@ -40,8 +40,8 @@ class Plain:
     def likelihood(self) -> None:
         return None
 
-    def prior_and_terms(self, u: np.ndarray) -> tuple[float, np.ndarray]:
-        return 0.0, np.array([self.log_density(u)])
+    def terms_at(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(len(u)), np.array([[self.log_density(one)] for one in u])
 
 
 def at_zero(size: int, sd: float = 1.0) -> Mode:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pytest
 
-from medpsy.inference.compiled_route import _thin_tails
+from medpsy.inference import compiled_route
+from medpsy.inference.compiled_route import _climbed, _thin_tails
+from medpsy.inference.nuts import Draws
 
 
 def told(values: np.ndarray) -> str:
@@ -29,3 +32,38 @@ def test_slow_excursions_into_a_tail_are_noticed() -> None:
     words = told(values[..., None])
     assert words.startswith("smallest tail effective sample size")
     assert float(words.rsplit(" ", 1)[1]) < 400
+
+
+def climbed(monkeypatch: pytest.MonkeyPatch, made: dict[tuple[int, float], np.ndarray]) -> list[str]:
+    """The log of a ladder whose rungs (draws, target acceptance) yield these draws."""
+
+    def sample(density: Any, mode: Any, *, draws: int, target_accept: float, **_: Any) -> Draws:
+        u = made[draws, target_accept]
+        return Draws(u, {"diverging": np.zeros(u.shape[:2])}, {})
+
+    monkeypatch.setattr(compiled_route, "sample", sample)
+    monkeypatch.setattr(compiled_route, "reference_error", lambda *_: 0.0)
+    density: Any = SimpleNamespace(space=SimpleNamespace(constrain=lambda u: {"x": u}))
+    rungs, log = compiled_route._ladder(None, None, None, True, False), []
+    _climbed(density, cast(Any, None), rungs, True, 4, 1, 1, False, log)
+    return [line.split(" and ", 1)[1] for line in log]
+
+
+def test_few_independent_draws_are_followed_by_more_and_very_few_by_care(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(3)
+
+    def walk(draws: int, rho: float) -> np.ndarray:
+        x = rng.normal(size=(4, draws, 1))
+        for i in range(1, draws):
+            x[:, i] = rho * x[:, i - 1] + np.sqrt(1 - rho**2) * x[:, i]
+        return x
+
+    good, slow, stuck = walk(1000, 0.0), walk(1000, 0.87), walk(1000, 0.985)
+    assert [line[-12:] for line in climbed(monkeypatch, {(1000, 0.7): good})] == ["chains agree"]
+    short, long = climbed(monkeypatch, {(1000, 0.7): slow, (3000, 0.7): walk(3000, 0.87)})
+    assert "smallest effective" in short and long == "3000 draws, target acceptance 0.7: chains agree"
+    first, second = climbed(monkeypatch, {(1000, 0.7): stuck, (2000, 0.95): walk(2000, 0.0)})
+    assert first.startswith("1000 draws") and "chains agree" not in first
+    assert second == "2000 draws, target acceptance 0.95: chains agree"

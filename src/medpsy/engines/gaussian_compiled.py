@@ -21,14 +21,15 @@ class SufficientStatistics:
         self.data = data
         y = values(data)
         self.patterns = []
-        self._answers = []
+        self.answers = []
         for persons, columns in patterns(data):
             if columns.size:
-                answers, design = y[persons][:, columns], data.design[persons]
+                answers = np.ascontiguousarray(y[persons][:, columns])
+                design = np.ascontiguousarray(data.design[persons])
                 self.patterns.append(
                     (len(persons), columns, answers.T @ answers, answers.T @ design, design.T @ design)
                 )
-                self._answers.append((persons, columns, answers, design))
+                self.answers.append((persons, columns, answers, design))
 
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
@@ -88,7 +89,7 @@ class SufficientStatistics:
         """Log-likelihood of every person, shape (person,)."""
         mean, covariance = moments(self.data, p, Numpy)
         out = np.zeros(self.data.n_person)
-        for persons, columns, answers, design in self._answers:
+        for persons, columns, answers, design in self.answers:
             inverse = np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(columns, columns)]))
             white = (answers - design @ mean[columns].T) @ inverse.T
             constant = np.log(np.diag(inverse)).sum() - 0.5 * columns.size * np.log(2 * np.pi)

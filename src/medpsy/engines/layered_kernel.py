@@ -91,7 +91,7 @@ def layered(
     most = nodes.shape[1] + LANES
     sums, now, mass = np.empty((3, most)), np.zeros((3, most)), np.empty((3, most))
     marginal, work = np.zeros((3, most)), np.empty((5, LANES * most))
-    rows, used = np.empty((3, codes.shape[1]), np.int64), np.empty(3, np.int64)
+    rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
     moment, none = np.empty((1, 3, 3)), np.zeros((codes.shape[0], 3))
     for i in range(codes.shape[0]):
         answer_rows(i, codes, start, factor, widths, lo, rows, used)

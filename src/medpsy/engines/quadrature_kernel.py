@@ -147,15 +147,22 @@ def latent_reverse(chol, design, count, precision, location, first, second, d_me
 
 @jit
 def answer_rows(i, codes, start, factor, widths, lo, rows, used):
-    """Where the table rows of a person's answers start, at the window's first node, by dimension."""
+    """Where the table rows of a person's answers start, at the window's first node, by dimension.
+
+    ``rows`` (3, at least one more than items).
+    """
     for d in range(3):
         used[d] = 0
+    at, d, width, first = 0, 0, widths[0], lo[i, 0]
     for j in range(codes.shape[1]):
-        code = codes[i, j]
-        if code >= 0:
+        if factor[j] != d:
+            used[d] = at
             d = factor[j]
-            rows[d, used[d]] = start[j] + code * widths[d] + lo[i, d]
-            used[d] += 1
+            at, width, first = used[d], widths[d], lo[i, d]
+        code = np.int64(codes[i, j])
+        rows[d, at] = start[j] + code * width + first
+        at += 1 + (code >> 63)  # no branch: who left out what is hard to foresee
+    used[d] = at
 
 
 @jit
@@ -236,6 +243,17 @@ def contract(i, weight, sums, nodes, lo, hi, work, marginal, second):
 
 
 @jit
+def contract_line(i, weight, sums, lo, width, marginal):
+    """The same for one dimension, which has no cross moments."""
+    total, first = 0.0, lo[i, 2]
+    for q in range(width):
+        marginal[2, q] = weight[0, 0, first + q] * sums[2, q]
+    for q in range(width):
+        total += marginal[2, q]
+    return total
+
+
+@jit
 def vector_sum(values, row, place):
     """Sum of one vector."""
     total = 0.0
@@ -282,15 +300,19 @@ def integrate(
     """
     most = nodes.shape[1] + LANES
     sums, marginal, work = np.empty((3, most)), np.empty((3, most)), np.empty((5, LANES * most))
-    rows, used = np.empty((3, codes.shape[1]), np.int64), np.empty(3, np.int64)
+    rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
+    second[:] = 0.0
     for i in range(codes.shape[0]):
         answer_rows(i, codes, start, factor, widths, lo, rows, used)
         shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
-        total = contract(i, weight, sums, nodes, lo, hi, work, marginal, second)
+        if sizes[1] == 1:
+            total = contract_line(i, weight, sums, lo, whole(hi[i, 2] - lo[i, 2]), marginal)
+        else:
+            total = contract(i, weight, sums, nodes, lo, hi, work, marginal, second)
         ell[i] += shift + math.log(total)
         for d in range(3):
             if sizes[d] == 1:
-                first[i, d] = second[i, d, d] = 0.0
+                first[i, d] = 0.0
                 continue
             width, mass_ = whole(hi[i, d] - lo[i, d]), marginal.ctypes.data + 8 * d * most
             nodes_ = nodes.ctypes.data + 8 * (d * nodes.shape[1] + lo[i, d])

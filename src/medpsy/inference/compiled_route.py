@@ -197,24 +197,24 @@ def _climbed(
         )  # fmt: skip
         seconds += result.seconds
         problem = result.interrupted or _problem(result, effective)
-        if result.interrupted:
-            waiting = []
-        elif not problem:
-            problem = _thin_tails(result, density) if effective and rung.draws == DRAWS else ""
-            # The chains agree, so that more of the same will do.
-            waiting = [replace(rung, number=rung.number + 3, draws=3 * rung.draws)] if problem else []
-        log.append(f"NUTS with {rung}: {problem or 'chains agree'}")
+        few = "" if problem or not effective else _few(result, density)
+        log.append(f"NUTS with {rung}: {problem or few or 'chains agree'}")
+        if result.interrupted or (not problem and (rung.longer or not few)):
+            break
+        if few:  # the chains agree, so that more of the same will do
+            waiting.insert(0, replace(rung, number=rung.number + 3, draws=3 * rung.draws, longer=True))
     return replace(result, seconds=seconds)
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One way to run the sampler."""
+    """One way to run the sampler; ``longer`` than planned, because draws were few."""
 
     number: int
     draws: int
     tune: int
     target_accept: float
+    longer: bool = False
 
     def __str__(self) -> str:
         return f"{self.tune} warm-up and {self.draws} draws, target acceptance {self.target_accept}"
@@ -234,7 +234,7 @@ def _ladder(
 
 
 def _problem(draws: Draws, effective: bool) -> str:
-    """Why a run is not good enough to stop at, or an empty string."""
+    """Why the chains are not to be trusted, or an empty string."""
     from arviz_stats.base import array_stats
 
     diverging = int(draws.stats["diverging"].sum())
@@ -242,13 +242,31 @@ def _problem(draws: Draws, effective: bool) -> str:
         return f"{diverging} divergences"
     if draws.u.shape[1] < 4 or draws.u.shape[0] < 2:
         return ""
-    columns = [draws.u[..., i] for i in range(draws.u.shape[-1])]
-    rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in columns)
+    rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
     if not rhat <= RETRY_RHAT:
         return f"largest R-hat {rhat:.3f}"
-    ess = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in columns)
-    enough = 100 * draws.u.shape[0]
-    return f"smallest effective sample size {ess:.0f}" if effective and ess < enough else ""
+    least = _least(draws)
+    # Three times as many draws would not be enough.
+    return f"smallest effective sample size {least:.0f}" if effective and 3 * least < _enough(draws) else ""
+
+
+def _few(draws: Draws, density: Density) -> str:
+    """Too few independent draws, of a coordinate or of the tails, in words, or an empty string."""
+    least = _least(draws)
+    few = f"smallest effective sample size {least:.0f}" if least < _enough(draws) else ""
+    return few or _thin_tails(draws, density)
+
+
+def _enough(draws: Draws) -> int:
+    """Effective draws that the gate asks for."""
+    return 100 * draws.u.shape[0]
+
+
+def _least(draws: Draws) -> float:
+    """Smallest effective sample size of a coordinate."""
+    from arviz_stats.base import array_stats
+
+    return min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
 
 
 def _thin_tails(draws: Draws, density: Density) -> str:
@@ -265,7 +283,7 @@ def _thin_tails(draws: Draws, density: Density) -> str:
             x = columns[..., i]
             ess = array_stats.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
             least = min(least, float(ess))
-    return f"smallest tail effective sample size {least:.0f}" if least < 100 * draws.u.shape[0] else ""
+    return f"smallest tail effective sample size {least:.0f}" if least < _enough(draws) else ""
 
 
 def _evaluated(density: Density, u: np.ndarray, chains: int, base: float) -> dict[str, np.ndarray]:
@@ -273,16 +291,11 @@ def _evaluated(density: Density, u: np.ndarray, chains: int, base: float) -> dic
 
     The error is measured at every draw of a sparse sequence, 20 over all chains; NaN elsewhere.
     """
-    terms_at = pointwise(density, u[0])
-    each = [terms_at(x) for x in u]
+    prior, terms = pointwise(density, u[0])(u)
     error = np.full(len(u), np.nan)
     for i in range(0, len(u), max(1, len(u) * chains // 20)):
         error[i] = density.likelihood.numerical_error(density.space.constrain(u[i])) - base
-    return {
-        "log_likelihood": np.array([terms for _, terms in each]),
-        "log_prior": np.array([prior for prior, _ in each]),
-        "error": error,
-    }
+    return {"log_likelihood": terms, "log_prior": prior, "error": error}
 
 
 def _fine(draws: Draws) -> bool:

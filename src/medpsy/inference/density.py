@@ -49,11 +49,15 @@ class Density:
             return -np.inf, np.zeros(self.size)
         return total, gradient
 
-    def prior_and_terms(self, u: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log-prior with Jacobian at ``u`` (size,), and the log-likelihood of every person (person,)."""
-        values, prior, _ = self.space.point(u)
-        with np.errstate(all="ignore"):
-            return prior, self.likelihood.per_person(values)
+    def terms_at(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-prior with Jacobian at points (point, size), every person's log-likelihood (point, person)."""
+        prior, terms = [], []
+        for one in u:
+            values, at, _ = self.space.point(one)
+            prior.append(at)
+            with np.errstate(all="ignore"):
+                terms.append(self.likelihood.per_person(values))
+        return np.array(prior), np.array(terms)
 
     def check_start(self, u: np.ndarray) -> None:
         """Raise FitError naming the parameters whose gradient is not a number at ``u``."""

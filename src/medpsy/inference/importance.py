@@ -94,7 +94,7 @@ class _Pool:
         w = rng.standard_normal((size - len(self.u), self.density.size))
         u = self.mode.u + np.sqrt(self.variance) * w @ self.mode.spread.T
         for one, z in zip(u, w, strict=True):
-            prior, each = self.terms_at(one)
+            (prior,), (each,) = self.terms_at(one[None])
             value = prior + float(each.sum()) + 0.5 * float(z @ z)
             self.ratio.append(value if np.isfinite(value) else -np.inf)
             self.prior.append(prior)

@@ -85,10 +85,9 @@ def matched(
             ratio = np.sqrt(np.clip(w @ (moved - target) ** 2 / moved.var(0), 0.1, 10.0))
         trial = (moved - mean) * ratio + target
         trial_jacobian = jacobian + np.log(ratio).sum()
-        found = [terms_at(x) for x in trial]
-        value = np.array([prior + each.sum() for prior, each in found])
-        trial_ell = np.array([each[person] for _, each in found])
-        trial_ratio = value - trial_ell - base + trial_jacobian
+        prior, each = terms_at(trial)
+        trial_ell = each[:, person]
+        trial_ratio = prior + each.sum(1) - trial_ell - base + trial_jacobian
         trial_weights, trial_k = smoothed(trial_ratio)
         if trial_k < k:
             moved, jacobian, ell, weights, k = trial, trial_jacobian, trial_ell, trial_weights, trial_k
@@ -107,8 +106,7 @@ def refitted(density: Density, person: int, sampler: Sampler) -> float:
     observed = data.observed.copy()
     observed[person] = np.nan
     u = sampler(split(replace(data, blocks=tuple(blocks), observed=observed, cells=None)))
-    terms_at = pointwise(density, u[0])
-    ell = np.array([terms_at(x)[1][person] for x in u])
+    ell = pointwise(density, u[0])(u)[1][:, person]
     return float(np.logaddexp.reduce(ell) - np.log(len(ell)))
 
 

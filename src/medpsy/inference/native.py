@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,22 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian_compiled import SufficientStatistics
 from medpsy.engines.grouped import CompiledGroups
+from medpsy.engines.linear_compiled import LinearStatistics
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.engines.two_level_compiled import ClusterStatistics
 from medpsy.inference.density import Density
 from medpsy.inference.trace import Held, Place, Tape, Traced, places
 
 if TYPE_CHECKING:
     from medpsy.inference.mode import Mode
+
+#: Where the part of an engine is made.
+MAKERS = {
+    CompiledQuadrature: ("medpsy.inference.native_grid", "grid_part"),
+    SufficientStatistics: ("medpsy.inference.native_gaussian", "gaussian_part"),
+    LinearStatistics: ("medpsy.inference.native_traced", "linear_part"),
+    ClusterStatistics: ("medpsy.inference.native_traced", "cluster_part"),
+}
 
 #: A point and its surroundings, where the C function is compared with the reference.
 NEAR = 0.1
@@ -41,21 +52,24 @@ class Native:
     def value_and_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-density and its gradient at ``w`` (size,); minus infinity and zeros where there is none."""
         gradient, value = np.empty(self.size), np.empty(1)
-        code = self._call(self.density, w, gradient, value)
+        code = self._call(self.density, (self.size,), w, gradient, value)
         return (float(value[0]), gradient) if code == 0 else (-np.inf, np.zeros(self.size))
 
-    def prior_and_terms(self, w: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log-prior with Jacobian at ``w``, and the log-likelihood of every person, shape (person,)."""
-        prior, rows = np.empty(1), np.empty(self.n_row)
-        self._call(self.terms, w, prior, rows)
-        return float(prior[0]), rows[self.order]
+    def terms_at(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-prior with Jacobian at points (point, size), and every person's log-likelihood (point, person).
 
-    def _call(self, function: Any, w: np.ndarray, *out: np.ndarray) -> int:
-        from ctypes import POINTER, c_double, c_void_p
+        The interpreter is free meanwhile.
+        """
+        prior, rows = np.empty(len(w)), np.zeros((len(w), self.n_row))
+        self._call(self.terms, rows.shape, w, prior, rows)
+        return prior, rows[:, self.order]
 
-        w = np.ascontiguousarray(w, dtype=float)
-        pointers = [x.ctypes.data_as(POINTER(c_double)) for x in (w, *out)]
-        return int(function.ctypes(self.size, *pointers, c_void_p(self.table.ctypes.data)))
+    def _call(self, function: Any, sizes: tuple[int, ...], w: np.ndarray, *out: np.ndarray) -> int:
+        from ctypes import CFUNCTYPE, c_int64, c_uint64, c_void_p
+
+        arrays = np.ascontiguousarray(w, dtype=float), *out, self.table
+        kind = CFUNCTYPE(c_int64, *[c_uint64] * len(sizes), *[c_void_p] * len(arrays))
+        return int(kind(function.address)(*sizes, *(x.ctypes.data for x in arrays)))
 
     def whitened(self, mode: Mode) -> Native:
         """The same density over ``w`` where ``u = mode.u + mode.spread @ w``."""
@@ -69,14 +83,14 @@ class Native:
 class Part:
     """What one engine adds: its C function, the names of the table's arrays, and those that are its own.
 
-    ``rows`` says which row every person of the part has, where the function fills terms; ``constant`` belongs
-    to every person.
+    ``design`` is None where the latent system is among the computed values. ``rows`` says which row every
+    person of the part has, where the function fills terms; ``constant`` belongs to every person.
     """
 
     function: Any
     names: tuple[str, ...]
     arrays: Mapping[str, np.ndarray]
-    design: np.ndarray
+    design: np.ndarray | None
     rows: np.ndarray | None = None
     constant: float = 0.0
     keep: tuple[Any, ...] = ()
@@ -111,13 +125,18 @@ def quick(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float
     return density.value_and_gradient if isinstance(made, str) else made.value_and_gradient
 
 
-def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """Log-prior with Jacobian and the log-likelihood of every person (person,), by the fastest way there is.
+def pointwise(density: Density, u: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """What gives the log-prior with Jacobian at points (point, size) and every person's log-likelihood.
 
-    ``u`` is where it will be asked.
+    The way is the fastest there is; ``u`` is where it will be asked.
     """
     made = "rows are shared out" if _shared(density) else plain(density, u)
-    return density.prior_and_terms if isinstance(made, str) or made.order is None else made.prior_and_terms
+    return density.terms_at if isinstance(made, str) or made.order is None else made.terms_at
+
+
+def free(density: Density, u: np.ndarray) -> bool:
+    """Whether `pointwise` leaves the interpreter to other threads."""
+    return pointwise(density, u) != density.terms_at
 
 
 def _shared(density: Density) -> bool:
@@ -156,7 +175,8 @@ def _laid_out(density: Density) -> Native | str:
     table = _table(COMMON, common, keep)
     whole, c = density.data.groups or density.data.cells, functions()
     order = np.concatenate(orders) if len(orders) == len(pieces) else None
-    if order is not None and whole is not None:
+    if order is not None and isinstance(density.likelihood, CompiledGroups):
+        assert whole is not None
         order = order[whole.order]
     return Native(*c, table, tuple(keep), density.size, first, order)
 
@@ -164,11 +184,10 @@ def _laid_out(density: Density) -> Native | str:
 def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]]] | str:
     """Data, likelihood and the way from the parameters to the values of every part, or why not."""
     data, likelihood = density.data, density.likelihood
-    known = (CompiledQuadrature, SufficientStatistics)
     if isinstance(likelihood, CompiledGroups):
         whole = data.groups or data.cells
         assert whole is not None
-        if not all(type(part) in known for part in likelihood.parts):
+        if not all(type(part) in MAKERS for part in likelihood.parts):
             return "this engine has no C function"
 
         def own(g: int) -> Callable[[Any], Any]:
@@ -176,7 +195,7 @@ def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]
 
         pairs = zip(whole.parts, likelihood.parts, strict=True)
         return [(part, one, own(g)) for g, (part, one) in enumerate(pairs)]
-    if type(likelihood) not in known:
+    if type(likelihood) not in MAKERS:
         return "this engine has no C function"
     return [(data, likelihood, lambda p: p)]
 
@@ -185,13 +204,12 @@ def _part(
     data: ModelData, likelihood: Any, values: dict[str, Any], tape: Parameters
 ) -> tuple[Part, dict[str, np.ndarray]] | str:
     """What the table of one part holds."""
-    from medpsy.inference.native_gaussian import gaussian_part
-    from medpsy.inference.native_grid import grid_part
-
-    maker: Any = grid_part if isinstance(likelihood, CompiledQuadrature) else gaussian_part
-    part = maker(data, likelihood, values, tape)
+    module, name = MAKERS[type(likelihood)]
+    part: Part | str = getattr(import_module(module), name)(data, likelihood, values, tape)
     if isinstance(part, str):
         return part
+    if part.design is None:
+        return part, {}
     eq = data.model.structure.equations(values, data.layout, Traced)
     n = len(data.layout.nodes)
     inner = _cells(eq.b, np.zeros((n, n)), tape)

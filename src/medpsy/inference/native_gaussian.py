@@ -20,9 +20,11 @@ MOST_PATTERNS = 2_000
 def gaussian_part(
     data: ModelData, likelihood: SufficientStatistics, values: dict[str, Any], tape: Tape
 ) -> Part | str:
-    """Places of the variables' parameters, and the cross-products of every pattern of missing values."""
-    if len(likelihood.patterns) > MOST_PATTERNS:
-        return f"more than {MOST_PATTERNS} patterns of missing values"
+    """Places of the variables' parameters; cross-products and answers of every pattern of missing values."""
+    products = cross_products(data, likelihood)
+    if isinstance(products, str):
+        return products
+    arrays, place, keep = products
     found: dict[str, list[int]] = {role: [] for role in ("loading", "intercept", "residual_sd")}
     for block in data.blocks:
         for role, variables in found.items():
@@ -32,19 +34,33 @@ def gaussian_part(
     rows[:, 0] = nodes
     for k, variables in enumerate(found.values()):
         rows[: len(variables), 1 + k] = variables
+    return Part(part(), TABLE, {"rows": rows, **arrays}, data.design[:1], place, keep=keep)
+
+
+def cross_products(
+    data: ModelData, likelihood: SufficientStatistics
+) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[Any, ...]] | str:
+    """Arrays of the patterns of missing values, the row of every person, and what has to be kept."""
+    if len(likelihood.patterns) > MOST_PATTERNS:
+        return f"more than {MOST_PATTERNS} patterns of missing values"
     patterns: list[list[int]] = []
     columns: list[int] = []
     flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}
-    for n, own, *products in likelihood.patterns:
+    silent = np.ones(data.n_person, dtype=bool)
+    place, done = np.empty(data.n_person, dtype=np.int64), 0
+    for (n, own, *products), (persons, _, *answers) in zip(
+        likelihood.patterns, likelihood.answers, strict=True
+    ):
         starts = [sum(map(len, pieces)) for pieces in flat.values()]
-        patterns.append([n, len(columns), len(own), *starts])
+        patterns.append([n, len(columns), len(own), *starts, *(x.ctypes.data for x in answers), done])
+        silent[persons], place[persons] = False, np.arange(done, done + n)
+        done += n
         columns += own.tolist()
         for pieces, product in zip(flat.values(), products, strict=True):
             pieces.append(np.ascontiguousarray(product).ravel())
+    # Persons without any answer share one more row, which stays at zero.
+    place[silent] = done
     arrays = {name: np.concatenate(pieces) if pieces else np.zeros(0) for name, pieces in flat.items()}
-    whole = {
-        "rows": rows,
-        "patterns": np.array(patterns, dtype=np.int64).reshape(-1, 6),
-        "columns": np.array(columns, dtype=np.int64),
-    }
-    return Part(part(), TABLE, {**whole, **arrays}, data.design[:1])
+    arrays["patterns"] = np.array(patterns, dtype=np.int64).reshape(-1, 9)
+    arrays["columns"] = np.array(columns, dtype=np.int64)
+    return arrays, place, tuple(likelihood.answers)

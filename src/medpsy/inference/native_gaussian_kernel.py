@@ -27,8 +27,13 @@ from medpsy.linear_kernel import product, product_right
 
 #: Arrays of the table, in order; `medpsy.inference.native_gaussian` fills it. ``rows`` has for every variable
 #: its node and the places of loading, intercept and residual sd among the flat values (-1: one, none, none);
-#: ``patterns`` persons, first column, number of columns, and where the cross-products start.
+#: ``patterns`` persons, first column, number of columns, where the cross-products start, the addresses of the
+#: persons' answers and design, and the first of their rows.
 TABLE = (*PART, "rows", "patterns", "columns", "yy", "yw", "ww")
+
+#: The same where the moments are computed values: ``about`` has the places of mean (variable, column) and
+#: covariance, and the sizes of the mean.
+MOMENTS = ("about", *TABLE[len(PART) + 1 :])
 
 
 @jit
@@ -68,8 +73,11 @@ def invert(s, inverse):
 
 
 @jit
-def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_mean, d_covariance):
-    """Log-likelihood of the persons with one pattern of missing values; adds to both gradients."""
+def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_mean, d_covariance, rows_):
+    """Log-likelihood of the persons with one pattern of missing values; adds to both gradients.
+
+    Fills the terms of its persons unless ``rows_`` is 0.
+    """
     n, first, v, at_yy, at_yw, at_ww = pattern[0], pattern[1], pattern[2], pattern[3], pattern[4], pattern[5]
     c = mean.shape[1]
     own = columns[first : first + v]
@@ -84,6 +92,12 @@ def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_m
             part[i, j] = mean[own[i], j]
     inverse = np.empty((v, v))
     log_det = invert(s, inverse)
+    level = v * math.log(2.0 * math.pi) + log_det
+    if rows_:
+        answers = carray(pointer(pattern[6]), (n, v), np.float64)
+        design = carray(pointer(pattern[7]), (n, c), np.float64)
+        terms = carray(pointer(rows_ + 8 * pattern[8]), (n,), np.float64)
+        person_terms(answers, design, part, inverse, level, terms)
     cross, fitted = product_right(yw, part), product_right(product(part, ww), part)
     scatter = np.empty((v, v))
     for i in range(v):
@@ -103,12 +117,29 @@ def pattern_term(pattern, columns, yy_all, yw_all, ww_all, mean, covariance, d_m
             d_covariance[own[i], own[j]] += 0.5 * (d_s[i, j] - n * inverse[i, j])
         for j in range(c):
             d_mean[own[i], j] += d_part[i, j]
-    return -0.5 * (n * (v * math.log(2.0 * math.pi) + log_det) + trace)
+    return -0.5 * (n * level + trace)
 
 
 @jit
-def log_likelihood(t, x, d_x):
-    """Log-likelihood of the persons of a part at the values ``x``; adds to the gradient."""
+def person_terms(answers, design, mean, inverse, level, terms):
+    """Log-density of every person of a pattern; ``level`` is what all have in common."""
+    residual = np.empty(mean.shape[0])
+    for r in range(terms.size):
+        square = 0.0
+        for i in range(residual.size):
+            residual[i] = answers[r, i]
+            for j in range(mean.shape[1]):
+                residual[i] -= mean[i, j] * design[r, j]
+            half = 0.5 * inverse[i, i] * residual[i]
+            for j in range(i):
+                half += inverse[i, j] * residual[j]
+            square += 2.0 * half * residual[i]
+        terms[r] = -0.5 * (level + square)
+
+
+@jit
+def log_likelihood(t, x, d_x, rows_):
+    """Log-likelihood of the persons of a part at the values ``x``; adds to the gradient, fills the rows."""
     rows, patterns, columns = cells(t, 6), cells(t, 7), integers(t, 8)
     yy, yw, ww = floats(t, 9), floats(t, 10), floats(t, 11)
     a, g, d, z = system(t, x)
@@ -134,7 +165,7 @@ def log_likelihood(t, x, d_x):
             covariance[i, i] += x[rows[i, 3]] ** 2
     d_mean, d_covariance = np.zeros((v, c)), np.zeros((v, v))
     for k in range(patterns.shape[0]):
-        total += pattern_term(patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance)
+        total += pattern_term(patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance, rows_)
     d_spread = product(d_covariance, spread)
     d_node, d_chol = np.zeros((n, c)), np.zeros((n, n))
     for i in range(v):
@@ -162,10 +193,33 @@ def _part(table_, x_, d_x_, n_value, value_, rows_):
     t = carray(pointer(table_), (12, 3), np.int64)
     x = carray(pointer(x_), (n_value,), np.float64)
     d_x, value = carray(pointer(d_x_), (n_value,), np.float64), carray(pointer(value_), (1,), np.float64)
-    value[0] = log_likelihood(t, x, d_x)
+    value[0] = log_likelihood(t, x, d_x, rows_)
+
+
+def _moments_part(table_, x_, d_x_, n_value, value_, rows_):
+    t = carray(pointer(table_), (6, 3), np.int64)
+    about, patterns, columns = integers(t, 0), cells(t, 1), integers(t, 2)
+    yy, yw, ww = floats(t, 3), floats(t, 4), floats(t, 5)
+    v, c = about[2], about[3]
+    mean = carray(pointer(x_ + 8 * about[0]), (v, c), np.float64)
+    covariance = carray(pointer(x_ + 8 * about[1]), (v, v), np.float64)
+    d_mean = carray(pointer(d_x_ + 8 * about[0]), (v, c), np.float64)
+    d_covariance = carray(pointer(d_x_ + 8 * about[1]), (v, v), np.float64)
+    value = carray(pointer(value_), (1,), np.float64)
+    value[0] = 0.0
+    for k in range(patterns.shape[0]):
+        value[0] += pattern_term(
+            patterns[k], columns, yy, yw, ww, mean, covariance, d_mean, d_covariance, rows_
+        )
 
 
 @cache
 def part() -> Any:
     """The C function of a part."""
     return part_function(_part)
+
+
+@cache
+def moments_part() -> Any:
+    """The C function of a part whose moments are computed values."""
+    return part_function(_moments_part)

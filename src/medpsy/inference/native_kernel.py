@@ -245,13 +245,14 @@ def _density(size, w_, gradient_, value_, user_):
     return verdict(value[0], gradient)
 
 
-def _terms(size, w_, prior_, rows_, user_):
+def _terms(n, n_row, w_, prior_, rows_, user_):
     t = carray(user_, (16, 3), np.int64)
-    w, prior, rows = carray(w_, (size,)), carray(prior_, (1,)), carray(rows_, (1,))
-    n_value = floats(t, 7).size
-    u, x, gradient = np.empty(size), np.empty(n_value), np.zeros(size)
-    prior[0] = front(t, w, u, x, gradient)
-    likelihood(cells(t, 15), x, np.zeros(n_value), rows.ctypes.data)
+    size, n_value = floats(t, 0).size, floats(t, 7).size
+    w, prior, rows = carray(w_, (n, size)), carray(prior_, (n,)), carray(rows_, (n, n_row))
+    u, x, d_x, gradient = np.empty(size), np.empty(n_value), np.zeros(n_value), np.zeros(size)
+    for i in range(n):
+        prior[i] = front(t, w[i], u, x, gradient)
+        likelihood(cells(t, 15), x, d_x, rows[i:].ctypes.data)
     return 0
 
 
@@ -264,13 +265,18 @@ def _copy(size, expanded, w_, out_, user_):
 
 @cache
 def functions() -> tuple[Any, Any, Any]:
-    """C functions: the density with its gradient, as nutpie calls it; terms of the rows; a copy of a draw."""
-    double = types.CPointer(types.double)
-    signature = types.int64(types.uint64, double, double, double, types.voidptr)
-    copy = types.int64(types.uint64, types.uint64, double, double, types.voidptr)
+    """C functions: the density with its gradient, as nutpie calls it; terms of the rows at many points; a
+    copy of a draw.
+    """
+    double, integer, user = types.CPointer(types.double), types.uint64, types.voidptr
+    kinds = (
+        (types.int64(integer, double, double, double, user), _density),
+        (types.int64(integer, integer, double, double, double, user), _terms),
+        (types.int64(integer, integer, double, double, user), _copy),
+    )
     with stored() as keep:
-        made = [numba.cfunc(signature, cache=keep, error_model="numpy")(f) for f in (_density, _terms)]
-        return made[0], made[1], numba.cfunc(copy, cache=keep)(_copy)
+        made = [numba.cfunc(kind, cache=keep, error_model="numpy")(body) for kind, body in kinds]
+        return made[0], made[1], made[2]
 
 
 def part_function(body: Any) -> Any:

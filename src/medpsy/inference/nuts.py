@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +112,7 @@ def sample(
     pieces, note = _kept(pieces, stopped, chains, draws)
     u = np.stack([mode.u + w @ mode.spread.T for w, _ in pieces])
     stats = {name: np.stack([piece[1][name] for piece in pieces]) for name in pieces[0][1]}
-    return Draws(u, stats, _computed(u, after, workers) if after else {}, note, seconds)
+    return Draws(u, stats, _computed(density, u, after, workers) if after else {}, note, seconds)
 
 
 def _in_threads(
@@ -169,9 +170,14 @@ def _kept(pieces: list[Chain], stopped: bool, chains: int, draws: int) -> tuple[
     return [(w[:length], {k: v[:length] for k, v in stats.items()}) for w, stats in pieces], note
 
 
-def _computed(u: np.ndarray, after: After, workers: int) -> dict[str, np.ndarray]:
+def _computed(density: Density, u: np.ndarray, after: After, workers: int) -> dict[str, np.ndarray]:
     """What ``after`` computes from every chain (chain, draw, size), stacked over chains."""
-    if workers > 1 and forks():
+    from medpsy.inference.native import free
+
+    if workers > 1 and free(density, u[0, 0]):
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(after, u))
+    elif workers > 1 and forks():
         parts, stopped = forked(lambda number, _: after(u[number]), len(u), workers, Line("", 1, False))
         if stopped:
             raise KeyboardInterrupt

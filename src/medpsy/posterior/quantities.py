@@ -33,7 +33,8 @@ class Quantity:
         Where its draws stand in the posterior.
     degree : float
         How many paths its smallest term multiplies: 1 for a path, a total effect or a correlation, 2 for a
-        product of two paths; NaN where the arithmetic leaves the scale of effects (a ratio, a function).
+        product of two paths; NaN where the arithmetic leaves the scale of effects (a ratio, a function), and
+        for a covariance.
     """
 
     name: str
@@ -104,7 +105,7 @@ def _between(data: ModelData) -> list[Quantity]:
     ]
     for name, (first, second) in clusters.covariances.items():
         text = f"covariance of {first} and {second} over {clusters.by}"
-        out.append(Quantity(name, text, "correlation", name, degree=2.0))
+        out.append(Quantity(name, text, "correlation", name, degree=math.nan))
     return out
 
 

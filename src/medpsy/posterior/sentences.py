@@ -141,6 +141,8 @@ def _subject(quantity: Quantity, result: Result) -> str:
     if quantity.kind == "correlation":
         pair, _, given = quantity.text.partition(", ")
         left, _, right = pair.partition(" with ")
+        if not right:
+            return f"The {quantity.text}"
         return f"The correlation of {left} and {right}" + (f", {given}," if given else "")
     stations = quantity.text.split(" -> ")
     if len(stations) == 1:

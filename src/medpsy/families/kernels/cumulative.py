@@ -22,7 +22,8 @@ def shares(row, n, above, below):
 @jit
 def width(row, above, below, k):
     """logit P(Y >= k) - logit P(Y >= k + 1), without a difference of logits."""
-    return math.log1p(row[k] / above[k + 1]) + math.log1p(row[k] / below[k])
+    over, under = row[k] / above[k + 1], row[k] / below[k]
+    return math.log1p(over + under + over * under)
 
 
 @jit
@@ -111,7 +112,7 @@ def logits(a, row, n, above, below, threshold, gap):
     scale = math.sqrt(1.0 + 0.3457 * a * a)
     shares(row, n, above, below)
     for k in range(1, n):
-        threshold[k] = -scale * (math.log(above[k]) - math.log(below[k]))
+        threshold[k] = scale * math.log(below[k] / above[k])
     for k in range(1, n - 1):
         gap[k] = scale * width(row, above, below, k)
     return scale

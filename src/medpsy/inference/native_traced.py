@@ -1,0 +1,49 @@
+"""Parts of a C function whose likelihood, or its moments, are traced like the rest of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from medpsy.bind import ModelData
+from medpsy.engines.gaussian import moments
+from medpsy.engines.linear_compiled import LinearStatistics
+from medpsy.engines.two_level_compiled import ClusterStatistics
+from medpsy.engines.two_level_terms import cluster_terms
+from medpsy.inference.native import Part
+from medpsy.inference.native_gaussian import cross_products
+from medpsy.inference.native_gaussian_kernel import MOMENTS, moments_part
+from medpsy.inference.native_traced_kernel import TERMS, terms_part
+from medpsy.inference.trace import Tape, Traced, places
+
+#: With more operations than this arrays are faster than single numbers.
+MOST_OPERATIONS = 300_000
+
+
+def linear_part(
+    data: ModelData, likelihood: LinearStatistics, values: dict[str, Any], tape: Tape
+) -> Part | str:
+    """Places of the moments of the variables; cross-products and answers as for Gaussian items."""
+    found = cross_products(data, likelihood)
+    if isinstance(found, str):
+        return found
+    arrays, rows, keep = found
+    mean, covariance = (places(one) for one in moments(data, values, Traced))
+    about = [tape.in_a_row(mean), tape.in_a_row(covariance), *mean.shape]
+    return Part(moments_part(), MOMENTS, {"about": np.array(about), **arrays}, None, rows, keep=keep)
+
+
+def cluster_part(
+    data: ModelData, likelihood: ClusterStatistics, values: dict[str, Any], tape: Tape
+) -> Part | str:
+    """Places of the log-likelihood of every cluster."""
+
+    def room() -> bool:
+        return len(tape.program) < MOST_OPERATIONS
+
+    terms = cluster_terms(likelihood, values, Traced, room)
+    if terms is None:
+        return f"more than {MOST_OPERATIONS} operations"
+    at = np.array([tape.place(term) for term in terms], dtype=np.int64)
+    return Part(terms_part(), TERMS, {"at": at}, None, np.arange(len(at)))
