@@ -57,12 +57,13 @@ class Scale:
     index : tuple of int
         Which of its entries, for every entry of the scaled parameter.
     error : tuple of float
-        About how exactly the answers alone determine every product; infinite where they say nothing.
+        About how exactly the answers alone determine every product; infinite where they say nothing. Empty
+        where that is to be measured at the mode (:mod:`medpsy.inference.products`).
     """
 
     name: str
     index: tuple[int, ...]
-    error: tuple[float, ...]
+    error: tuple[float, ...] = ()
 
 
 class Made(Protocol):

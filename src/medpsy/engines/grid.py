@@ -94,7 +94,7 @@ def in_vectors(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fitted_windows(
-    mean: np.ndarray, sd: np.ndarray, fineness: float
+    mean: np.ndarray, sd: np.ndarray, fineness: float, away: np.ndarray | float = 0.0
 ) -> tuple[Grid, tuple[np.ndarray, np.ndarray]]:
     """Grid for posteriors of persons, and the window of nodes that each person is summed over.
 
@@ -104,6 +104,8 @@ def fitted_windows(
     Parameters
     ----------
     mean, sd : ndarray, shape (row, factor)
+    away : ndarray, shape (row, factor), or float
+        How far the means wander while the parameters do: windows reach so much further.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def fitted_windows(
     windows : tuple of ndarray of int
         First and one-past-last node, each (row, factor).
     """
-    reach = 4.0 * fineness**0.5 * sd
+    reach = 4.0 * fineness**0.5 * sd + away
     low, high = mean - reach, mean + reach
     grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
     return grid, windows_over(grid, low, high)

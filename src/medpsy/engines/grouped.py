@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,11 +94,22 @@ class CompiledGroups:
         terms = [part.per_person(own) for part, own in zip(self.parts, values, strict=True)]
         return np.concatenate(terms)[self.groups.order]
 
-    def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledGroups:
-        """Numerics fitted to where the posterior of every group lies."""
+    @property
+    def wanders(self) -> bool:
+        """Whether the numerics of all groups can be fitted to several points."""
+        return all(getattr(part, "wanders", False) for part in self.parts)
+
+    def adapted(
+        self, p: dict[str, np.ndarray], fineness: float = 1.0, at: Sequence[dict[str, np.ndarray]] = ()
+    ) -> CompiledGroups:
+        """Numerics fitted to where the posterior of every group lies, and to where ``at`` moves it."""
         values = self.groups.tape(p).values()
-        parts = tuple(part.adapted(own, fineness) for part, own in zip(self.parts, values, strict=True))
-        return CompiledGroups(self.data, parts)
+        others = [self.groups.tape(other).values() for other in at] if self.wanders else []
+        parts = []
+        for g, (part, own) in enumerate(zip(self.parts, values, strict=True)):
+            more: dict[str, Any] = {"at": [other[g] for other in others]} if others else {}
+            parts.append(part.adapted(own, fineness, **more))
+        return CompiledGroups(self.data, tuple(parts))
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Sum of the differences from numerics twice as fine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,9 @@ class CompiledQuadrature:
     patterns : Patterns, optional
         The rows; collapsed from the data if not given.
     """
+
+    #: Windows can be fitted to several points.
+    wanders = True
 
     def __init__(
         self,
@@ -165,11 +169,15 @@ class CompiledQuadrature:
         """Log-likelihood of every row."""
         return np.asarray(self._run(p)["ell"])
 
-    def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> CompiledQuadrature:
-        """Grid and windows fitted to the posteriors of the persons at ``p``."""
+    def adapted(
+        self, p: dict[str, np.ndarray], fineness: float = 1.0, at: Sequence[dict[str, np.ndarray]] = ()
+    ) -> CompiledQuadrature:
+        """Grid and windows fitted to the posteriors of the persons at ``p``, and where ``at`` moves them."""
         mean, covariance = self.moments(self._run(p))
         sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        return CompiledQuadrature(self.data, *fitted_windows(mean, sd, fineness), self.patterns)
+        moved = (abs(self.moments(self._run(other))[0] - mean) for other in at)
+        away = np.max([np.zeros_like(mean), *moved], axis=0)
+        return CompiledQuadrature(self.data, *fitted_windows(mean, sd, fineness, away), self.patterns)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Log-likelihood minus that on half the spacing over the whole grid.

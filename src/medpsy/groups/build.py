@@ -17,7 +17,7 @@ from medpsy.groups.linear import regroup_linear
 from medpsy.groups.rows import OWN, placed
 from medpsy.latent.placed import PlacedStructure
 from medpsy.ops import Numpy
-from medpsy.parameter import Parameter
+from medpsy.parameter import Parameter, Scale
 from medpsy.spec.groups import Groups
 from medpsy.spec.model_spec import Each
 from medpsy.spec.parameters import ParameterRow, ParameterTable
@@ -271,10 +271,14 @@ def _of_coordinate(
             labels += [f"{place}: {text}" for text in called]
             prior = data.model.table.prior(f"difference.{part.name}.{block.name}.{items[j]}")
             priors += [prior] * len(called)
-        held = [Parameter(name, (f"{name}_of",), (tuple(labels),), tuple(priors))]
-        spread = ""
+        spread, scale = "", None
         if state == "shrunk":
             spread = f"difference_sd_{part.name}_{block.name}"
+            # Deviations of one sign are walked in by their logarithms.
+            if all(prior.support == "real" for prior in priors):
+                scale = Scale(spread, (0,) * len(labels))
+        held = [Parameter(name, (f"{name}_of",), (tuple(labels),), tuple(priors), scale=scale)]
+        if state == "shrunk":
             prior = data.model.table.prior(f"difference_sd.{part.name}.{block.name}")
             held.append(Parameter(spread, (f"{spread}_of",), ((block.name,),), (prior,)))
         shape = (len(items), cells)

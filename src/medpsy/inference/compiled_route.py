@@ -20,7 +20,8 @@ from medpsy.inference.leave_out import Sampler, efficiency, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.native import pointwise
 from medpsy.inference.nuts import Draws, sample
-from medpsy.inference.prepare import TOLERANCE, in_products, opened, prepared, reference_error, refined
+from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined
+from medpsy.inference.products import in_products
 from medpsy.jit import announced
 
 #: Draws per chain, if not said otherwise.

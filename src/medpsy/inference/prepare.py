@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from medpsy.bind import ModelData
 from medpsy.engines.base import CompiledLikelihood, LikelihoodEngine
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.mode import Mode, climb, find_mode
+from medpsy.inference.products import measured, unmeasured
 
 #: Largest tolerated difference of the total log-likelihood from numerics twice as fine.
 TOLERANCE = 0.05
@@ -30,6 +32,11 @@ OUTLYING = 2
 
 #: How fine numerics become for their sake: draws that need more are found by the check after sampling.
 MOST_SHRUNK = 2.0
+#: Where their draws, which reach further than these points, are nearly always good enough.
+FIRST_SHRUNK = {1: MOST_SHRUNK}
+
+#: Points near the mode that windows of persons reach to where differences are shrunk.
+WANDERED = 8
 
 #: With more persons errors of the log-likelihood are judged by how they vary over the posterior: a constant
 #: changes nothing.
@@ -64,6 +71,9 @@ def prepared(
         if engine.name == "layered":  # the whole grid is out of reach even once
             density = Density(data, density.likelihood.adapted(density.space.constrain(start), 1.0))
         start, used, _ = climb(density, start)
+        if unmeasured(data):
+            density, start, more = measured(density, start)
+            used += more
     density, mode, fineness = _tuned(density, start, spread, log)
     log.append(
         f"mode after {used + mode.evaluations} gradients"
@@ -76,15 +86,6 @@ def refined(density: Density, mode: Mode, fineness: float) -> Density:
     """The same density on other numerics, fitted at the mode."""
     likelihood = density.likelihood.adapted(density.space.constrain(mode.u), fineness)
     return Density(density.data, likelihood, density.space.products)
-
-
-def in_products(density: Density, mode: Mode) -> tuple[Density, Mode]:
-    """Density and mode where products of deviations and their scales are the coordinates."""
-    if all(parameter.scale is None for parameter in density.data.parameters):
-        return density, mode
-    moved = Density(density.data, density.likelihood, products=True)
-    u, spread = moved.space.from_plain(mode.u, mode.spread)
-    return moved, replace(mode, u=u, spread=spread)
 
 
 def opened(data: ModelData, engine: LikelihoodEngine, nodes: int | None) -> CompiledLikelihood:
@@ -106,14 +107,19 @@ def _tuned(
     values = density.space.constrain(start)
     # Twice: on the opening grid the spread of sharply measured persons is not yet seen.
     coarse, mode = density.likelihood.adapted(values, 2.0 if density.data.n_factor <= 3 else 1.25), None
-    rng = np.random.default_rng(1)
+    rng, at = np.random.default_rng(1), []
     # Where differences are shrunk the posterior is no normal: some of its points lie where no draw will.
     few = OUTLYING if density.data.groups is not None and density.data.groups.shrunk else 0
-    first = FIRST_FINENESS.get(density.data.n_factor, 1.0)
+    first = (FIRST_SHRUNK if few else FIRST_FINENESS).get(density.data.n_factor, 1.25 if few else 1.0)
     for fineness in [f for f in FINENESS if first <= f <= (MOST_SHRUNK if few else FINENESS[-1])]:
-        density = Density(density.data, coarse.adapted(values, fineness))
+        density = _on(density, coarse, values, fineness, at)
         if mode is None:
             mode = find_mode(density, start, spread)
+            if few:
+                # Shrunk differences leave a group's mean uncertain, and with it where all of its persons are.
+                around = mode.u + rng.standard_normal((WANDERED, density.size)) @ mode.spread.T
+                at = [density.space.constrain(u) for u in around]
+                density = _on(density, coarse, values, fineness, at)
         base = reference_error(density, mode)
         # A little further than the normal at the mode says: posteriors of slopes are skewed.
         far = mode.u + 1.25 * rng.standard_normal((12, density.size)) @ mode.spread.T
@@ -125,6 +131,18 @@ def _tuned(
         log.append(f"grid refined: log-likelihood off by {worst:.3f} ({density.likelihood.describe()})")
     assert mode is not None
     return density, mode, fineness
+
+
+def _on(
+    density: Density,
+    likelihood: CompiledLikelihood,
+    values: dict[str, np.ndarray],
+    fineness: float,
+    at: list[dict[str, np.ndarray]],
+) -> Density:
+    """The density on numerics fitted to the posteriors at ``values``, and at ``at`` where the engine can."""
+    more: dict[str, Any] = {"at": at} if at and getattr(likelihood, "wanders", False) else {}
+    return Density(density.data, likelihood.adapted(values, fineness, **more), density.space.products)
 
 
 def _worst(density: Density, points: Iterable[np.ndarray], base: float, few: int) -> float:

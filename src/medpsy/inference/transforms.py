@@ -96,28 +96,41 @@ class Unconstrained:
 
     def _products(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Coordinates with a scale, those of the logarithms of the scales, and the errors of the products."""
-        entries: list[int] = []
-        scales: list[int] = []
+        entries: list[np.ndarray] = []
+        scales: list[np.ndarray] = []
         errors: list[float] = []
         for p in self.scalars:
-            if p.scale is None or not self.products:
+            if p.scale is None or not self.products or not p.scale.error:
                 continue
-            own = self._slot(p.name).start
-            # A scale may hold entries with several kinds of prior, and then has several slots.
-            place = {int(w): at for at, w in enumerate(self._where)}
-            first = self._span[p.scale.name].start
-            entries += [own + i for i in range(len(p.scale.index))]
-            scales += [place[first + k] for k in p.scale.index]
+            own, of = self.places_of(p)
+            entries.append(own)
+            scales.append(of)
             errors += p.scale.error
-        return np.array(entries, dtype=int), np.array(scales, dtype=int), np.array(errors, dtype=float)
+        none = [np.zeros(0, dtype=int)]
+        return np.concatenate(entries or none), np.concatenate(scales or none), np.array(errors, dtype=float)
+
+    def places_of(self, p: Parameter) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates of the entries of a parameter with a scale, and of the logarithms of their scales."""
+        assert p.scale is not None
+        # Entries with several kinds of prior have several slots.
+        place = np.zeros(self._where.max() + 1, dtype=int)
+        place[self._where] = np.arange(self.n_scalar)
+        entries = self._span[p.name].start + np.arange(len(p.scale.index))
+        return place[entries], place[self._span[p.scale.name].start + np.array(p.scale.index, dtype=int)]
+
+    def stretch(self, u: np.ndarray) -> np.ndarray:
+        """Entries per coordinate at ``u`` (size,), given their scales: one where there are no products."""
+        out = np.ones(self.size)
+        out[self._scaled[0]] = self._ratio(u)
+        return out
 
     def _ratio(self, u: np.ndarray) -> np.ndarray:
         """What takes each scaled coordinate (..., entry) to its entry: 1 / sqrt(1 + (scale / error)^2)."""
         _, scales, errors = self._scaled
         return np.asarray(1.0 / np.sqrt(1.0 + (np.exp(u[..., scales]) / errors) ** 2))
 
-    def _standard(self, u: np.ndarray) -> np.ndarray:
-        """The vector with entries in place of their coordinates."""
+    def to_plain(self, u: np.ndarray) -> np.ndarray:
+        """The vector (..., size) with entries in place of their coordinates: that without products."""
         entries = self._scaled[0]
         if not entries.size:
             return u
@@ -155,7 +168,7 @@ class Unconstrained:
 
     def constrain(self, u: np.ndarray) -> dict[str, np.ndarray]:
         """Named values at ``u`` (..., size); leading axes are kept."""
-        lead, u = u.shape[:-1], self._standard(u)
+        lead, u = u.shape[:-1], self.to_plain(u)
         out: dict[str, np.ndarray] = {}
         raw = u[..., : self.n_scalar]
         flat = np.zeros((*lead, max((span.stop for span in self._span.values()), default=0)))
@@ -186,7 +199,7 @@ class Unconstrained:
         The gradient is with respect to the entries, not to their coordinates, until ``pull_back``.
         """
         jacobian = float(np.log(self._ratio(u)).sum())
-        u = self._standard(u)
+        u = self.to_plain(u)
         gradient = np.zeros(self.size)
         flat = self._template.copy()
         total = scalars(u, self._kinds, self._args, self._where, flat, gradient)
@@ -203,7 +216,7 @@ class Unconstrained:
     def log_prior(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-prior plus log-Jacobian at ``u`` (size,), up to a constant, and its gradient."""
         _, total, gradient = self.point(u)
-        self._to_products(self._standard(u), gradient)
+        self._to_products(self.to_plain(u), gradient)
         return total, gradient
 
     def from_plain(self, u: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

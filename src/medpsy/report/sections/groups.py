@@ -29,14 +29,7 @@ from medpsy.posterior.group_fits import (
     without_groups,
 )
 from medpsy.posterior.group_means import group_means
-from medpsy.posterior.invariance import (
-    APPROXIMATE,
-    CONFIGURAL,
-    aligned,
-    invariance_table,
-    ladder,
-    means_by_level,
-)
+from medpsy.posterior.invariance import CONFIGURAL, aligned, invariance_table, means_by_level
 from medpsy.posterior.item_differences import expected_by_group, item_differences, score_impact
 from medpsy.report.blocks import Block, Heading, Section, Text
 from medpsy.report.context import Context
@@ -123,15 +116,7 @@ def _dif(result: Result, by: str, interval: float, sampling: dict[str, Any]) -> 
 
 def _invariance(result: Result, by: str, interval: float, sampling: dict[str, Any]) -> Part:
     survey, by = with_levels(result.survey, by)
-    linear = result.model.spec.linear is not None
-    levels, notes = list(ladder(by, list(result.model.families.values()), None, linear)), []
-    if len(result.model.constructs) > 1:
-        levels.remove(APPROXIMATE)
-        notes = [
-            "Approximate invariance, with all differences shrunk, takes many minutes for several constructs: "
-            'ask for it with mp.invariance(..., levels=["configural", "approximate"]).'
-        ]
-    fits = invariance_fits(without_groups(result.model.spec), survey, by, levels=levels, sampling=sampling)
+    fits = invariance_fits(without_groups(result.model.spec), survey, by, sampling=sampling)
     groups = fits[CONFIGURAL].data.groups
     assert groups is not None
     able = [
@@ -142,7 +127,7 @@ def _invariance(result: Result, by: str, interval: float, sampling: dict[str, An
     found = {name: aligned(fits[CONFIGURAL], name) for name in able}
     return Part(
         f"Measurement invariance over {by}",
-        [*notes, *_untrusted(fits)],
+        _untrusted(fits),
         levels=invariance_table(fits, interval=interval),
         by_level=means_by_level(fits, found, interval=interval),
     )
@@ -166,8 +151,9 @@ def _same_items(parts: list[Part], by: str) -> str:
     """What was found on the items over the same groups."""
     for part in parts:
         if part.title == f"Measurement invariance over {by}" and not part.levels.empty:
-            last = part.levels.iloc[-1]
-            return f"Invariance of the items over {by}, level '{last['level']}': {last['verdict']}."
+            rows = part.levels.iloc[1:].to_dict("records")
+            said = "; ".join(f"level '{row['level']}' {row['verdict']}" for row in rows)
+            return f"Invariance of the items over {by}: {said}."
     return f'Whether the items are the same over {by} was not asked: [report] invariance = ["{by}"].'
 
 
