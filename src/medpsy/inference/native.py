@@ -14,9 +14,11 @@ from medpsy.engines.gaussian_compiled import SufficientStatistics
 from medpsy.engines.grouped import CompiledGroups
 from medpsy.engines.linear_compiled import LinearStatistics
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 from medpsy.engines.two_level_compiled import ClusterStatistics
 from medpsy.inference.density import Density
 from medpsy.inference.trace import Held, Place, Tape, Traced, places
+from medpsy.latent.base import Equations
 
 if TYPE_CHECKING:
     from medpsy.inference.mode import Mode
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 #: Where the part of an engine is made.
 MAKERS = {
     CompiledQuadrature: ("medpsy.inference.native_grid", "grid_part"),
+    ConditionedQuadrature: ("medpsy.inference.native_traced", "conditioned_parts"),
     SufficientStatistics: ("medpsy.inference.native_gaussian", "gaussian_part"),
     LinearStatistics: ("medpsy.inference.native_traced", "linear_part"),
     ClusterStatistics: ("medpsy.inference.native_traced", "cluster_part"),
@@ -37,7 +40,8 @@ NEAR = 0.1
 class Native:
     """The C functions, the table they read, and what keeps its memory alive.
 
-    ``order`` puts the rows of all parts into the order of the persons; None where terms are not available.
+    ``order`` (addend, person) says which rows of all parts a person's term is the sum of; None where terms
+    are not available.
     """
 
     density: Any
@@ -62,7 +66,8 @@ class Native:
         """
         prior, rows = np.empty(len(w)), np.zeros((len(w), self.n_row))
         self._call(self.terms, rows.shape, w, prior, rows)
-        return prior, rows[:, self.order]
+        assert self.order is not None
+        return prior, np.asarray(sum(rows[:, own] for own in self.order))
 
     def _call(self, function: Any, sizes: tuple[int, ...], w: np.ndarray, *out: np.ndarray) -> int:
         from ctypes import CFUNCTYPE, c_int64, c_uint64, c_void_p
@@ -83,8 +88,9 @@ class Native:
 class Part:
     """What one engine adds: its C function, the names of the table's arrays, and those that are its own.
 
-    ``design`` is None where the latent system is among the computed values. ``rows`` says which row every
-    person of the part has, where the function fills terms; ``constant`` belongs to every person.
+    ``design`` is None where the latent system is among the computed values; ``equations`` are those of the
+    structure unless given. ``rows`` says which row every person of the part has, where the function fills
+    terms, and ``persons`` who they are (all of the data unless given); ``constant`` belongs to every person.
     """
 
     function: Any
@@ -94,6 +100,8 @@ class Part:
     rows: np.ndarray | None = None
     constant: float = 0.0
     keep: tuple[Any, ...] = ()
+    equations: Equations | None = None
+    persons: np.ndarray | None = None
 
 
 def native(density: Density, mode: Mode) -> Native | str:
@@ -155,34 +163,52 @@ def _laid_out(density: Density) -> Native | str:
     try:
         for made in density.space.made:
             tape.values |= made.forward(tape.values, Traced)
-        for data, likelihood, values in found:
-            piece = _part(data, likelihood, values(tape.values), tape)
-            if isinstance(piece, str):
-                return piece
-            pieces.append(piece)
+        for data, likelihood, values, spots in found:
+            own = values(tape.values)
+            module, name = MAKERS[type(likelihood)]
+            parts: list[Part] | str = getattr(import_module(module), name)(data, likelihood, own, tape)
+            if isinstance(parts, str):
+                return parts
+            pieces += [(part, _system(part, data, own, tape), spots) for part in parts]
     except TypeError as error:
         return f"the model computes with its parameters what has no C function: {error}"
     keep: list[Any] = []
-    addresses, orders, first = [], [], 0
-    for part, cells in pieces:
+    addresses, rows, first = [], [], 0
+    for part, cells, spots in pieces:
+        if isinstance(cells, str):
+            return cells
         table = _table(part.names, {**cells, **part.arrays}, keep)
         keep += [table, *part.keep]
         addresses.append([part.function.address, table.ctypes.data, first])
         if part.rows is not None:
-            orders.append(first + part.rows)
+            persons = np.arange(len(part.rows)) if part.persons is None else part.persons
+            rows.append((persons if spots is None else spots[persons], first + part.rows))
             first += int(part.rows.max()) + 1
     common = tape.common() | {"parts": np.array(addresses, dtype=np.int64)}
     table = _table(COMMON, common, keep)
-    whole, c = density.data.groups or density.data.cells, functions()
-    order = np.concatenate(orders) if len(orders) == len(pieces) else None
-    if order is not None and isinstance(density.likelihood, CompiledGroups):
-        assert whole is not None
-        order = order[whole.order]
-    return Native(*c, table, tuple(keep), density.size, first, order)
+    order = _order(rows) if len(rows) == len(pieces) else None
+    return Native(*functions(), table, tuple(keep), density.size, first, order)
 
 
-def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]]] | str:
-    """Data, likelihood and the way from the parameters to the values of every part, or why not."""
+def _order(rows: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Which rows belong to a person (addend, person), from pairs of persons and their rows."""
+    size, out = 1 + max(int(persons.max()) for persons, _ in rows), list[np.ndarray]()
+    for persons, own in rows:
+        free = next((one for one in out if (one[persons] < 0).all()), None)
+        if free is None:
+            free = np.full(size, -1)
+            out.append(free)
+        free[persons] = own
+    assert all((one >= 0).all() for one in out)
+    return np.stack(out)
+
+
+#: Data, likelihood, the way from the parameters to its values, and the places of its persons among all.
+Piece = tuple[ModelData, Any, Callable[[Any], Any], np.ndarray | None]
+
+
+def _pieces(density: Density) -> list[Piece] | str:
+    """What has a likelihood of its own, or why there is no C function."""
     data, likelihood = density.data, density.likelihood
     if isinstance(likelihood, CompiledGroups):
         whole = data.groups or data.cells
@@ -193,25 +219,23 @@ def _pieces(density: Density) -> list[tuple[ModelData, Any, Callable[[Any], Any]
         def own(g: int) -> Callable[[Any], Any]:
             return lambda p: whole.values(p, g, Traced)
 
+        ends = np.cumsum([part.n_person for part in whole.parts])[:-1]
+        spots = np.split(np.argsort(whole.order), ends)
         pairs = zip(whole.parts, likelihood.parts, strict=True)
-        return [(part, one, own(g)) for g, (part, one) in enumerate(pairs)]
+        return [(part, one, own(g), spots[g]) for g, (part, one) in enumerate(pairs)]
     if type(likelihood) not in MAKERS:
         return "this engine has no C function"
-    return [(data, likelihood, lambda p: p)]
+    return [(data, likelihood, lambda p: p, None)]
 
 
-def _part(
-    data: ModelData, likelihood: Any, values: dict[str, Any], tape: Parameters
-) -> tuple[Part, dict[str, np.ndarray]] | str:
-    """What the table of one part holds."""
-    module, name = MAKERS[type(likelihood)]
-    part: Part | str = getattr(import_module(module), name)(data, likelihood, values, tape)
-    if isinstance(part, str):
-        return part
+def _system(
+    part: Part, data: ModelData, values: dict[str, Any], tape: Parameters
+) -> dict[str, np.ndarray] | str:
+    """What the table of a part says of the latent system."""
     if part.design is None:
-        return part, {}
-    eq = data.model.structure.equations(values, data.layout, Traced)
-    n = len(data.layout.nodes)
+        return {}
+    eq = part.equations or data.model.structure.equations(values, data.layout, Traced)
+    n = len(eq.d)
     inner = _cells(eq.b, np.zeros((n, n)), tape)
     if (inner[:, 1] >= inner[:, 0]).any():
         return "explained variables are not in order"
@@ -222,7 +246,7 @@ def _part(
         "corner": _cells(eq.z, np.eye(n), tape),
         "scale": _cells(eq.d, np.ones(n), tape),
     }
-    return part, whole | {name: array.astype(float) for name, array in real.items()}
+    return whole | {name: array.astype(float) for name, array in real.items()}
 
 
 def _cells(array: Any, usual: np.ndarray, tape: Tape) -> np.ndarray:

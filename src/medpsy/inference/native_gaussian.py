@@ -9,6 +9,7 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import loading_cells
 from medpsy.engines.gaussian_compiled import SufficientStatistics
+from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 from medpsy.inference.native import Part
 from medpsy.inference.native_gaussian_kernel import TABLE, part
 from medpsy.inference.trace import Tape
@@ -19,7 +20,7 @@ MOST_PATTERNS = 2_000
 
 def gaussian_part(
     data: ModelData, likelihood: SufficientStatistics, values: dict[str, Any], tape: Tape
-) -> Part | str:
+) -> list[Part] | str:
     """Places of the variables' parameters; cross-products and answers of every pattern of missing values."""
     products = cross_products(data, likelihood)
     if isinstance(products, str):
@@ -34,11 +35,11 @@ def gaussian_part(
     rows[:, 0] = nodes
     for k, variables in enumerate(found.values()):
         rows[: len(variables), 1 + k] = variables
-    return Part(part(), TABLE, {"rows": rows, **arrays}, data.design[:1], place, keep=keep)
+    return [Part(part(), TABLE, {"rows": rows, **arrays}, data.design[:1], place, keep=keep)]
 
 
 def cross_products(
-    data: ModelData, likelihood: SufficientStatistics
+    data: ModelData, likelihood: SufficientStatistics | ConditionedQuadrature
 ) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[Any, ...]] | str:
     """Arrays of the patterns of missing values, the row of every person, and what has to be kept."""
     if len(likelihood.patterns) > MOST_PATTERNS:

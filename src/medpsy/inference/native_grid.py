@@ -8,18 +8,21 @@ import numpy as np
 
 from medpsy.bind import ModelData, local
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.engines.quadrature_conditioned import conditioned
 from medpsy.families.base import base_values
 from medpsy.inference.native import Part
 from medpsy.inference.native_grid_kernel import FIXED, TABLE, adapter, part
 from medpsy.inference.trace import Tape, Traced, places
+from medpsy.latent.base import Equations, system
 
 
 def grid_part(
     data: ModelData, likelihood: CompiledQuadrature, values: dict[str, Any], tape: Tape
-) -> Part | str:
-    """Blocks, answers, windows and nodes; or why there is no C function."""
-    if not data.layout.latent.all():
-        return "a construct has no items of its own"
+) -> list[Part]:
+    """Blocks, answers, windows and nodes."""
+    eq = None
+    if not data.layout.latent.all():  # what has no items of its own is left out of the system
+        eq = alone(*moments(data, values), data.layout.factors, np.empty(0, dtype=int))
     tables = likelihood.tables
     rows, keep = [], []
     for block, dimension, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
@@ -31,10 +34,25 @@ def grid_part(
         blocks[k, : len(row)] = row
     arrays = {name: getattr(likelihood, name) for name in ("codes", "lo", "hi", "count")}
     arrays |= {name: getattr(tables, name) for name in ("start", "factor", "sizes", "widths", "nodes")}
-    return Part(
+    grid = Part(
         part(), TABLE, {"blocks": blocks, **arrays}, likelihood.design, likelihood.patterns.inverse,
-        likelihood._constant, tuple(keep),
+        likelihood._constant, tuple(keep), eq,
     )  # fmt: skip
+    return [grid]
+
+
+def moments(data: ModelData, values: dict[str, Any]) -> tuple[Any, Any]:
+    """Means (node, design column) and covariance (node, node) of the reduced form."""
+    eq = data.model.structure.equations(values, data.layout, Traced)
+    mean, chol = (places(one) for one in system(eq, data.layout, Traced))
+    return mean, chol @ chol.T
+
+
+def alone(mean: Any, covariance: Any, factors: np.ndarray, nodes: np.ndarray) -> Equations:
+    """The constructs given some nodes, as a system without paths."""
+    _, location, spread = conditioned(mean, covariance, factors, nodes, Traced)
+    size = factors.size
+    return Equations(np.zeros((size, size)), location, np.ones(size), Traced.cholesky(spread))
 
 
 def _block_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import moments
 from medpsy.engines.linear_compiled import LinearStatistics
+from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 from medpsy.engines.two_level_compiled import ClusterStatistics
 from medpsy.engines.two_level_terms import cluster_terms
+from medpsy.inference import native_grid
 from medpsy.inference.native import Part
 from medpsy.inference.native_gaussian import cross_products
 from medpsy.inference.native_gaussian_kernel import MOMENTS, moments_part
@@ -23,20 +26,46 @@ MOST_OPERATIONS = 300_000
 
 def linear_part(
     data: ModelData, likelihood: LinearStatistics, values: dict[str, Any], tape: Tape
-) -> Part | str:
+) -> list[Part] | str:
     """Places of the moments of the variables; cross-products and answers as for Gaussian items."""
+    mean, covariance = (places(one) for one in moments(data, values, Traced))
+    return _normal(data, likelihood, mean, covariance, tape)
+
+
+def conditioned_parts(
+    data: ModelData, likelihood: ConditionedQuadrature, values: dict[str, Any], tape: Tape
+) -> list[Part] | str:
+    """The normal variables themselves, and the constructs given them: one grid part a pattern."""
+    mean, covariance = native_grid.moments(data, values)
+    parts = _normal(data, likelihood, mean, covariance, tape)
+    if isinstance(parts, str):
+        return parts
+    for one in likelihood.parts:
+        eq = native_grid.alone(mean, covariance, data.layout.factors, one.nodes)
+        (grid,) = native_grid.grid_part(data, one.grid, values, tape)
+        parts.append(replace(grid, equations=eq, persons=one.persons))
+    return parts
+
+
+def _normal(
+    data: ModelData,
+    likelihood: LinearStatistics | ConditionedQuadrature,
+    mean: Any,
+    covariance: Any,
+    tape: Tape,
+) -> list[Part] | str:
+    """Variables that are normal with these moments."""
     found = cross_products(data, likelihood)
     if isinstance(found, str):
         return found
     arrays, rows, keep = found
-    mean, covariance = (places(one) for one in moments(data, values, Traced))
-    about = [tape.in_a_row(mean), tape.in_a_row(covariance), *mean.shape]
-    return Part(moments_part(), MOMENTS, {"about": np.array(about), **arrays}, None, rows, keep=keep)
+    about = np.array([tape.in_a_row(mean), tape.in_a_row(covariance), *mean.shape])
+    return [Part(moments_part(), MOMENTS, {"about": about, **arrays}, None, rows, keep=keep)]
 
 
 def cluster_part(
     data: ModelData, likelihood: ClusterStatistics, values: dict[str, Any], tape: Tape
-) -> Part | str:
+) -> list[Part] | str:
     """Places of the log-likelihood of every cluster."""
 
     def room() -> bool:
@@ -46,4 +75,4 @@ def cluster_part(
     if terms is None:
         return f"more than {MOST_OPERATIONS} operations"
     at = np.array([tape.place(term) for term in terms], dtype=np.int64)
-    return Part(terms_part(), TERMS, {"at": at}, None, np.arange(len(at)))
+    return [Part(terms_part(), TERMS, {"at": at}, None, np.arange(len(at)))]

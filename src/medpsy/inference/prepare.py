@@ -107,7 +107,8 @@ def _tuned(
     values = density.space.constrain(start)
     # Twice: on the opening grid the spread of sharply measured persons is not yet seen.
     coarse, mode = density.likelihood.adapted(values, 2.0 if density.data.n_factor <= 3 else 1.25), None
-    rng, at = np.random.default_rng(1), []
+    rng = np.random.default_rng(1)
+    at: list[dict[str, np.ndarray]] = []
     # Where differences are shrunk the posterior is no normal: some of its points lie where no draw will.
     few = OUTLYING if density.data.groups is not None and density.data.groups.shrunk else 0
     first = (FIRST_SHRUNK if few else FIRST_FINENESS).get(density.data.n_factor, 1.25 if few else 1.0)
