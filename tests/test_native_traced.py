@@ -1,8 +1,9 @@
-"""Linear models and clusters as C functions are the densities that everything else is tested against."""
+"""Linear models, clusters, and constructs given normal variables: C functions against the reference."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import medpsy as mp
@@ -13,6 +14,7 @@ from medpsy.engines.base import choose
 from medpsy.inference import native_traced
 from medpsy.inference.density import Density, start_point
 from medpsy.inference.native import Native, plain
+from numeric_cases import bound, brute_force, check_gradient, measured, survey
 from test_clusters import CASES, case
 from test_linear import DEMOCRACY, EQUAL, made_up
 
@@ -25,6 +27,13 @@ def linear(text: str, holes: int = 0) -> Density:
     data: ModelData = bind(mp.Model(text, family="gaussian").composed, survey_of(frame))
     engine, _ = choose(data)
     return Density(data, engine.compiled(data, None))
+
+
+def beside(name: str) -> Density:
+    data = bound(BESIDE[name], survey(40))
+    engine, _ = choose(data)
+    assert engine.name == "quadrature"
+    return Density(data, engine.compiled(data, engine.settings(data, 15)))
 
 
 def assert_same(density: Density, spread: float) -> None:
@@ -57,6 +66,51 @@ def test_linear_models_are_one_c_function(text: str, holes: int) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_clusters_are_one_c_function(name: str) -> None:
     assert_same(density_of(case(name)), 0.4)
+
+
+BESIDE = {
+    "outcome": measured("x") + "\ngrade ~ x + age",
+    "mediator and outcome": measured("x") + "\ndose ~ a*x + age\ngrade ~ b*dose + c*x",
+    "mediator between constructs": measured("x", "m") + "\ndose ~ x\nm ~ x + dose\ngrade ~ m + dose",
+    "three constructs": measured("x", "m", "y") + "\nm ~ x\ny ~ m + x\ngrade ~ y + x",
+    "moderated": measured("x") + "\ngrade ~ x + gender + x:gender",
+    "second order": measured("x", "m", "y") + "\ng =~ x + m + y\ng ~ age",
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_constructs_given_numbers_are_one_c_function(name: str) -> None:
+    assert_same(beside(name), 0.3)
+
+
+@pytest.mark.parametrize("name", list(BESIDE)[:3])
+def test_constructs_given_numbers_have_the_density_of_a_plain_sum(name: str) -> None:
+    """Every person by the twins: the joint normal of scores and numbers, summed over a grid without end."""
+    density = beside(name)
+    values = density.space.constrain(start_point(density.data) + 0.1)
+    fitted = density.likelihood.adapted(values, 2.0).adapted(values, 2.0)
+    persons = [0, 1, 2, 5, 9]  # without answers, without some of the numbers, complete
+    want = brute_force(density.data, values, persons, 61)
+    np.testing.assert_allclose(fitted.per_person(values)[persons], want, atol=2e-6)
+    check_gradient(fitted, values)
+
+
+def test_a_simulated_effect_on_a_number_is_found() -> None:
+    """Ordinal items of one construct, a mediator and an outcome that are numbers."""
+    rng = np.random.default_rng(8)
+    theta = rng.normal(size=600)
+    response = 1.5 * theta[:, None] + rng.logistic(size=(600, 5))
+    frame = pd.DataFrame((response[:, :, None] > np.array([-2.0, -0.5, 0.5, 2.0])).sum(-1))
+    frame = frame.set_axis([f"d{j}" for j in range(1, 6)], axis=1)
+    frame["rest"] = 0.6 * theta + 0.8 * rng.normal(size=600)
+    frame["marks"] = 10 + 2 * (0.5 * frame["rest"] + 0.4 * theta + rng.normal(size=600))
+    frame.loc[:40, "marks"] = np.nan
+    model = mp.Model("low =~ d1..d5\nrest ~ a*low\nmarks ~ b*rest + c*low\nindirect := a*b")
+    fit = model.fit(frame, seed=2, draws=300, chains=2, progress=False)
+    assert fit.provenance["engine"]["name"] == "quadrature" and fit.provenance["route"]["name"] == "compiled"
+    table = fit.effects().set_index("effect")
+    for name, truth in {"a": 0.6, "b": 1.0, "c": 0.8, "indirect": 0.6}.items():
+        assert abs(table.loc[name, "mean"] - truth) < 3 * table.loc[name, "sd"], name
 
 
 def test_too_many_operations_are_left_to_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
