@@ -149,7 +149,7 @@ def test_what_cannot_be_traced_is_left_to_the_reference(monkeypatch: pytest.Monk
     def branching(*_: Any) -> Any:
         raise Untraceable("what is computed depends on the size of a parameter")
 
-    monkeypatch.setattr(native_module, "_part", branching)
+    monkeypatch.setattr(native_module, "_system", branching)
     density = Density(data, engine.compiled(data, engine.settings(data, 9)))
     start = start_point(data)
     found = plain(density, start)

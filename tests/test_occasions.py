@@ -209,7 +209,7 @@ def test_prior_draws_and_results_hold_what_is_made() -> None:
     [
         (lambda: waves_with(release=["zz"]), "'zz' cannot be released"),
         (lambda: waves_with(release=["slopes.q1"]), "'slopes.q1' cannot be released"),
-        (lambda: waves_with(release=["paths.x1"]), "'paths.m1' cannot be released"),
+        (lambda: waves_with(release=["paths.x1"]), "'paths' is nothing that can be released"),
         (lambda: waves_with(equal=["threshold"]), "'threshold' is nothing that can be equal"),
         (lambda: waves_with(equal=["regressions"]), "'regressions' is nothing that items"),
         (lambda: mp.Model("f =~ x1 + free*x2 + x3"), "shares its items with no other construct"),

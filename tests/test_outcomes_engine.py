@@ -128,7 +128,7 @@ def test_numbers_beside_constructs_have_the_density_of_conditioning_in_closed_fo
     data = bound(text.replace(" grade0 +", ""), answers())
     space = Unconstrained(data.parameters)
     p = space.constrain(start_point(data) + 0.2 * np.random.default_rng(2).standard_normal(space.size))
-    assert choose(data)[0].name == "outcomes"
+    assert choose(data)[0].name == "quadrature"
     own = ENGINE.compiled(data, even_grid(2, 81, 7.0)).per_person(p)
     other = QUADRATURE.log_likelihood(data, p, Numpy, even_grid(2, 81, 7.0))
     np.testing.assert_allclose(own, other, rtol=1e-8)
