@@ -30,7 +30,7 @@ def linear(text: str, holes: int = 0) -> Density:
 
 
 def beside(name: str) -> Density:
-    data = bound(BESIDE[name], survey(40))
+    data = bound(BESIDE[name], survey(40), families={"x": "gaussian"} if NUMBERS in BESIDE[name] else None)
     engine, _ = choose(data)
     assert engine.name == "quadrature"
     return Density(data, engine.compiled(data, engine.settings(data, 15)))
@@ -68,12 +68,17 @@ def test_clusters_are_one_c_function(name: str) -> None:
     assert_same(density_of(case(name)), 0.4)
 
 
+NUMBERS = measured("x", family="gaussian")
 BESIDE = {
     "outcome": measured("x") + "\ngrade ~ x + age",
     "mediator and outcome": measured("x") + "\ndose ~ a*x + age\ngrade ~ b*dose + c*x",
     "mediator between constructs": measured("x", "m") + "\ndose ~ x\nm ~ x + dose\ngrade ~ m + dose",
     "three constructs": measured("x", "m", "y") + "\nm ~ x\ny ~ m + x\ngrade ~ y + x",
     "moderated": measured("x") + "\ngrade ~ x + gender + x:gender",
+    "a construct of numbers": NUMBERS
+    + "\n"
+    + measured("m", "y")
+    + "\nm ~ a*x\ny ~ b*m + x\ngrade ~ y + x + age",
     "second order": measured("x", "m", "y") + "\ng =~ x + m + y\ng ~ age",
 }
 
@@ -83,7 +88,7 @@ def test_constructs_given_numbers_are_one_c_function(name: str) -> None:
     assert_same(beside(name), 0.3)
 
 
-@pytest.mark.parametrize("name", list(BESIDE)[:3])
+@pytest.mark.parametrize("name", [*list(BESIDE)[:3], "a construct of numbers"])
 def test_constructs_given_numbers_have_the_density_of_a_plain_sum(name: str) -> None:
     """Every person by the twins: the joint normal of scores and numbers, summed over a grid without end."""
     density = beside(name)

@@ -91,38 +91,41 @@ def patterns(data: ModelData) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(np.flatnonzero(which == i), np.flatnonzero(kind)) for i, kind in enumerate(kinds)]
 
 
-def moments(data: ModelData, p: dict[str, Any], xp: Any) -> tuple[Any, Any]:
-    """C (variable, design) and S (variable, variable), z-scored units."""
+#: No further nodes.
+NONE = np.empty(0, dtype=int)
+
+
+def moments(data: ModelData, p: dict[str, Any], xp: Any, more: np.ndarray = NONE) -> tuple[Any, Any]:
+    """C (variable, design) and S (variable, variable), z-scored units; the nodes ``more`` come last."""
     layout = data.layout
     mean, chol = system(data.model.structure.equations(p, layout, xp), layout, xp)
-    weight = loading_matrix(data, p, xp)
+    weight = loading_matrix(data, p, xp, more)
     location = weight @ mean
     spread = weight @ chol
-    n_observed = layout.measured.size
-    zeros = xp.zeros((n_observed,))
+    zeros = xp.zeros((layout.measured.size + more.size,))
     nu = [*(p[f"intercept_{b.name}"] for b in data.blocks), zeros]
     residual = [*(p[f"residual_sd_{b.name}"] ** 2 for b in data.blocks), zeros]
     nu_all, residual_all = xp.concatenate(nu, axis=0), xp.concatenate(residual, axis=0)
     first = np.zeros(data.design.shape[1])
     first[0] = 1.0
-    every = np.arange(sum(b.values.shape[1] for b in data.blocks) + n_observed)
+    every = np.arange(sum(b.values.shape[1] for b in data.blocks) + layout.measured.size + more.size)
     theta = xp.place((every.size, every.size), every, every, residual_all)
     return location + nu_all[:, None] * xp.constant(first), spread @ xp.swapaxes(spread, 0, 1) + theta
 
 
-def loading_matrix(data: ModelData, p: dict[str, Any], xp: Any) -> Any:
-    """Lambda (variable, node): loadings of items, ones for explained variables."""
-    rows, cols = loading_cells(data)
-    n_observed = data.layout.measured.size
-    entries = [*(p[f"loading_{b.name}"] for b in data.blocks), xp.zeros((n_observed,)) + 1.0]
+def loading_matrix(data: ModelData, p: dict[str, Any], xp: Any, more: np.ndarray = NONE) -> Any:
+    """Lambda (variable, node): loadings of items, ones for explained variables and the nodes ``more``."""
+    rows, cols = loading_cells(data, more)
+    ones = xp.zeros((data.layout.measured.size + more.size,)) + 1.0
+    entries = [*(p[f"loading_{b.name}"] for b in data.blocks), ones]
     return xp.place((rows.size, len(data.layout.nodes)), rows, cols, xp.concatenate(entries, axis=0))
 
 
-def loading_cells(data: ModelData) -> tuple[np.ndarray, np.ndarray]:
+def loading_cells(data: ModelData, more: np.ndarray = NONE) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of every entry of Lambda."""
     factors = data.layout.factors
     columns = [np.full(b.values.shape[1], factors[b.factor]) for b in data.blocks]
-    columns.append(data.layout.measured)
+    columns += [data.layout.measured, more]
     cols = np.concatenate(columns).astype(int)
     return np.arange(cols.size), cols
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medpsy.bind import ModelData
-from medpsy.engines.gaussian import loading_cells, loading_matrix, moments, patterns, values
+from medpsy.engines.gaussian import NONE, loading_cells, loading_matrix, moments, patterns, values
 from medpsy.latent.base import system, system_reverse
 from medpsy.ops import Numpy
 
@@ -47,31 +47,7 @@ class SufficientStatistics:
             total -= 0.5 * (n * (columns.size * np.log(2 * np.pi) + log_det) + np.trace(solved))
             d_covariance[block] += 0.5 * (solved @ inverse - n * inverse)
             d_mean[columns] += inverse @ (yw - c @ ww)
-        return total, self._reverse(p, d_mean, d_covariance)
-
-    def _reverse(
-        self, p: dict[str, np.ndarray], d_mean: np.ndarray, d_covariance: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """From the moments back to the parameters."""
-        data = self.data
-        eq = data.model.structure.equations(p, data.layout, Numpy)
-        mean, chol = system(eq, data.layout, Numpy)
-        weight = loading_matrix(data, p, Numpy)
-        spread = weight @ chol
-        d_spread = 2.0 * d_covariance @ spread
-        d_weight = d_mean @ mean.T + d_spread @ chol.T
-        d_eq = system_reverse(eq, weight.T @ d_mean, np.tril(weight.T @ d_spread))
-        gradient = data.model.structure.reverse(p, data.layout, d_eq)
-        d_loading = d_weight[loading_cells(data)]
-        d_theta = np.diag(d_covariance)
-        at = 0
-        for block in data.blocks:
-            span = slice(at, at + block.values.shape[1])
-            gradient[f"loading_{block.name}"] = d_loading[span]
-            gradient[f"intercept_{block.name}"] = d_mean[span, 0]
-            gradient[f"residual_sd_{block.name}"] = 2.0 * d_theta[span] * p[f"residual_sd_{block.name}"]
-            at = span.stop
-        return gradient
+        return total, moments_reverse(self.data, p, d_mean, d_covariance)
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> SufficientStatistics:
         """Itself: nothing depends on where the posterior lies."""
@@ -95,3 +71,31 @@ class SufficientStatistics:
             constant = np.log(np.diag(inverse)).sum() - 0.5 * columns.size * np.log(2 * np.pi)
             out[persons] = constant - 0.5 * np.einsum("ij,ij->i", white, white)
         return out
+
+
+def moments_reverse(
+    data: ModelData,
+    p: dict[str, np.ndarray],
+    d_mean: np.ndarray,
+    d_covariance: np.ndarray,
+    more: np.ndarray = NONE,
+) -> dict[str, np.ndarray]:
+    """From the moments, and a symmetric gradient over the covariance, back to the parameters."""
+    eq = data.model.structure.equations(p, data.layout, Numpy)
+    mean, chol = system(eq, data.layout, Numpy)
+    weight = loading_matrix(data, p, Numpy, more)
+    spread = weight @ chol
+    d_spread = 2.0 * d_covariance @ spread
+    d_weight = d_mean @ mean.T + d_spread @ chol.T
+    d_eq = system_reverse(eq, weight.T @ d_mean, np.tril(weight.T @ d_spread))
+    gradient = data.model.structure.reverse(p, data.layout, d_eq)
+    d_loading = d_weight[loading_cells(data, more)]
+    d_theta = np.diag(d_covariance)
+    at = 0
+    for block in data.blocks:
+        span = slice(at, at + block.values.shape[1])
+        gradient[f"loading_{block.name}"] = d_loading[span]
+        gradient[f"intercept_{block.name}"] = d_mean[span, 0]
+        gradient[f"residual_sd_{block.name}"] = 2.0 * d_theta[span] * p[f"residual_sd_{block.name}"]
+        at = span.stop
+    return gradient

@@ -56,9 +56,11 @@ class Quadrature:
         return default_grid(data.n_factor, size)
 
     def compiles(self, data: ModelData) -> Verdict:
-        """Categorical families with kernels."""
+        """Categorical families with kernels, beside items that are numbers."""
+        if not any(block.n_categories for block in data.blocks):
+            return Verdict(False, "no item is ordinal")
         for block in data.blocks:
-            if not hasattr(data.model.families[block.name], "kernels"):
+            if block.n_categories and not hasattr(data.model.families[block.name], "kernels"):
                 return Verdict(False, f"family '{block.construct.family}' has no compiled kernel")
         return Verdict(True, "every part has compiled kernels")
 
@@ -67,7 +69,10 @@ class Quadrature:
         from medpsy.engines.quadrature_compiled import CompiledQuadrature
         from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 
-        return (ConditionedQuadrature if data.layout.measured.size else CompiledQuadrature)(data, settings)
+        ordinal = [block.factor for block in data.blocks if block.n_categories]
+        if len(ordinal) == len(data.blocks) and not data.layout.measured.size:
+            return CompiledQuadrature(data, settings)
+        return ConditionedQuadrature(data, Grid(tuple(settings.nodes[d] for d in ordinal)))
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Grid) -> Any:
         """Marginal log-likelihood of every person.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.engines.gaussian import NONE
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.engines.quadrature_conditioned import conditioned
 from medpsy.families.base import base_values
@@ -22,7 +23,8 @@ def grid_part(
     """Blocks, answers, windows and nodes."""
     eq = None
     if not data.layout.latent.all():  # what has no items of its own is left out of the system
-        eq = alone(*moments(data, values), data.layout.factors, np.empty(0, dtype=int))
+        mean, chol = system(data.model.structure.equations(values, data.layout, Traced), data.layout, Traced)
+        eq = alone(places(mean), places(chol) @ places(chol).T, data.layout.factors, NONE)
     tables = likelihood.tables
     rows, keep = [], []
     for block, dimension, span in zip(tables.blocks, tables.places, tables.spans, strict=True):
@@ -41,17 +43,10 @@ def grid_part(
     return [grid]
 
 
-def moments(data: ModelData, values: dict[str, Any]) -> tuple[Any, Any]:
-    """Means (node, design column) and covariance (node, node) of the reduced form."""
-    eq = data.model.structure.equations(values, data.layout, Traced)
-    mean, chol = (places(one) for one in system(eq, data.layout, Traced))
-    return mean, chol @ chol.T
-
-
-def alone(mean: Any, covariance: Any, factors: np.ndarray, nodes: np.ndarray) -> Equations:
-    """The constructs given some nodes, as a system without paths."""
-    _, location, spread = conditioned(mean, covariance, factors, nodes, Traced)
-    size = factors.size
+def alone(mean: Any, covariance: Any, constructs: np.ndarray, numbers: np.ndarray) -> Equations:
+    """The constructs given some numbers, as a system without paths."""
+    _, location, spread = conditioned(mean, covariance, constructs, numbers, Traced)
+    size = constructs.size
     return Equations(np.zeros((size, size)), location, np.ones(size), Traced.cholesky(spread))
 
 

@@ -36,13 +36,13 @@ def conditioned_parts(
     data: ModelData, likelihood: ConditionedQuadrature, values: dict[str, Any], tape: Tape
 ) -> list[Part] | str:
     """The normal variables themselves, and the constructs given them: one grid part a pattern."""
-    mean, covariance = native_grid.moments(data, values)
+    mean, covariance = (places(one) for one in moments(likelihood.normal, values, Traced, likelihood.nodes))
     parts = _normal(data, likelihood, mean, covariance, tape)
     if isinstance(parts, str):
         return parts
     for one in likelihood.parts:
-        eq = native_grid.alone(mean, covariance, data.layout.factors, one.nodes)
-        (grid,) = native_grid.grid_part(data, one.grid, values, tape)
+        eq = native_grid.alone(mean, covariance, likelihood.constructs, one.numbers)
+        (grid,) = native_grid.grid_part(one.grid.data, one.grid, values, tape)
         parts.append(replace(grid, equations=eq, persons=one.persons))
     return parts
 
