@@ -64,13 +64,25 @@ class SufficientStatistics:
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
         mean, covariance = moments(self.data, p, Numpy)
-        out = np.zeros(self.data.n_person)
-        for persons, columns, answers, design in self.answers:
-            inverse = np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(columns, columns)]))
-            white = (answers - design @ mean[columns].T) @ inverse.T
-            constant = np.log(np.diag(inverse)).sum() - 0.5 * columns.size * np.log(2 * np.pi)
-            out[persons] = constant - 0.5 * np.einsum("ij,ij->i", white, white)
-        return out
+        return person_terms(self.answers, mean, covariance, self.data.n_person)
+
+
+def person_terms(
+    answers: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    mean: np.ndarray,
+    covariance: np.ndarray,
+    n_person: int,
+) -> np.ndarray:
+    """Log-density of every person's numbers (person,), from persons, variables, answers and design of every
+    pattern.
+    """
+    out = np.zeros(n_person)
+    for persons, columns, y, design in answers:
+        inverse = np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(columns, columns)]))
+        white = (y - design @ mean[columns].T) @ inverse.T
+        constant = np.log(np.diag(inverse)).sum() - 0.5 * columns.size * np.log(2 * np.pi)
+        out[persons] = constant - 0.5 * np.einsum("ij,ij->i", white, white)
+    return out
 
 
 def moments_reverse(

@@ -18,7 +18,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import moments, patterns, values
-from medpsy.engines.gaussian_compiled import moments_reverse
+from medpsy.engines.gaussian_compiled import moments_reverse, person_terms
 from medpsy.engines.grid import Grid, fitted_windows
 from medpsy.engines.linear_compiled import moment_gradient
 from medpsy.engines.patterns import Patterns
@@ -120,14 +120,9 @@ class ConditionedQuadrature:
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
         mean, covariance, given = self._given(p)
-        out = np.empty(self.data.n_person)
+        out = person_terms(self.answers, mean, covariance, self.data.n_person)
         for part, run in zip(self.parts, self._sums(p, given), strict=True):
-            out[part.persons] = run["ell"]
-        for persons, columns, y, w in self.answers:
-            inverse = np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(columns, columns)]))
-            white = (y - w @ mean[columns].T) @ inverse.T
-            constant = np.log(np.diag(inverse)).sum() - 0.5 * columns.size * np.log(2 * np.pi)
-            out[persons] += constant - 0.5 * np.einsum("ij,ij->i", white, white)
+            out[part.persons] += run["ell"]
         return out
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> ConditionedQuadrature:
