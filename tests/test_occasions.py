@@ -271,4 +271,4 @@ def test_saved_fits_come_back(tmp_path: Any) -> None:
     fit.save(tmp_path / "fit.nc")
     back = mp.load_fit(tmp_path / "fit.nc")
     assert back.result.model.spec == model.spec
-    assert "difference" in fit.summary().to_string()
+    assert "Differences" in set(fit.summary()["section"])

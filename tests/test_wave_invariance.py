@@ -144,12 +144,12 @@ def test_what_is_refused_says_why() -> None:
 @pytest.mark.slow
 def test_drift_of_an_item_is_found_and_the_change_recovered() -> None:
     found = mp.wave_invariance(
-        survey(500, 2, drift=0.6), {"mood": MOOD.items}, levels=["loadings", "intercepts"],
+        survey(500, 2, drift=0.6), {"mood": MOOD.items}, levels=["configural", "loadings", "intercepts"],
         seed=1, draws=400, chains=2, progress=False,
     )  # fmt: skip
     assert found.holds is False
     partial = mp.wave_invariance(
-        survey(500, 2, drift=0.6), {"mood": MOOD.items}, levels=["loadings", "intercepts"],
+        survey(500, 2, drift=0.6), {"mood": MOOD.items}, levels=["configural", "loadings", "intercepts"],
         release=["intercepts.a3"], seed=1, draws=400, chains=2, progress=False,
     )  # fmt: skip
     row = partial.means().iloc[0]

@@ -169,6 +169,8 @@ def _lines(result: Result) -> Iterator[Line]:
             i = result.data.layout.nodes.index(row.rhs)
             draws, prior = values["second_order_loading"][..., i], f"{_prior(row)} on the slope"
             yield Line(row.section, row.lhs, row.op, row.rhs, "standardised", prior, draws)
+        elif head == "difference":
+            yield from _differences(result, row, values)
         elif head == "level_sd":
             yield from _levels(result, row, values)
         elif head in ("path_between", "cluster_sd", "cluster_correlation"):
@@ -310,6 +312,17 @@ def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> I
         draws = TO_RAW[role](draws, float(block.centre[j]), float(block.unit[j]))
         prior += " (z-scored)"
     yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior, draws)
+
+
+def _differences(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:
+    """What a released item differs by from its twin at another occasion."""
+    _, part, construct, item = row.target.split(".", 3)
+    parameter = next(p for p in result.data.parameters if p.name == f"difference_{part}_{construct}")
+    for at, name in enumerate(parameter.coords[0]):
+        place, _, contrast = name.partition(": ")
+        if place == item or place.rpartition(".")[0] == item:
+            rhs = row.rhs + place.removeprefix(item)
+            yield Line(row.section, item, row.op, rhs, contrast, _prior(row), values[parameter.name][..., at])
 
 
 def _shown(result: Result, block: Block, role: str) -> str | None:

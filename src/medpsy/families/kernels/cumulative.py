@@ -22,8 +22,7 @@ def shares(row, n, above, below):
 @jit
 def width(row, above, below, k):
     """logit P(Y >= k) - logit P(Y >= k + 1), without a difference of logits."""
-    over, under = row[k] / above[k + 1], row[k] / below[k]
-    return math.log1p(over + under + over * under)
+    return math.log1p(row[k] / above[k + 1]) + math.log1p(row[k] / below[k])
 
 
 @jit
