@@ -33,8 +33,8 @@ How it is measured:
   parameter, threshold and effect, no divergence; for medpsy its own checks too, within the time. A result
   that fails is shown with the reason and its time in brackets.
 - **sampling**: seconds of warm-up and draws; for medpsy the search for the mode and the curvature too.
-  Compiling and reading are not in it. ESS/s is the smallest ESS over all these quantities, per second of
-  sampling.
+  Compiling, loading what was compiled, and reading data are not in it. ESS/s is the smallest ESS over all
+  these quantities, per second of sampling.
 - **gradients/draw**: mean number after warm-up. **memory**: peak of all processes together until the result
   (proportional shares on Linux, looked at every 0.1 to 2 s).
 - **off**: largest difference of a posterior mean (or estimate) from that of medpsy's compiled route, in its

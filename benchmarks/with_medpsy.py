@@ -71,6 +71,7 @@ def hand_back(
     stats = fit.tree["sample_stats"]
     about = fit.provenance
     terms = sum(value for key, value in about["seconds"].items() if "likelihood" in key)
+    compiling += about["seconds"].get("machine code", 0.0)
     seconds = {
         "reading": read_in,
         "compiling": compiling,

@@ -72,8 +72,11 @@ def folder() -> str:
 
 
 @contextmanager
-def announced(wanted: bool = True) -> Iterator[None]:
-    """Say on the terminal that kernels are being compiled, if they are: once per machine and version."""
+def announced(wanted: bool = True) -> Iterator[Callable[[], float]]:
+    """Say on the terminal that kernels are being compiled, if they are: once per machine and version.
+
+    Gives the seconds that went into machine code so far, compiled or read from disk.
+    """
     from numba.core import event
 
     class Listener(event.Listener):
@@ -94,11 +97,13 @@ def announced(wanted: bool = True) -> Iterator[None]:
                 )
                 sys.stderr.flush()
 
-    listener = Listener()
+    listener, watch = Listener(), event.TimingListener()
     event.register("numba:compile", listener)
+    event.register("numba:compiler_lock", watch)
     try:
-        yield
+        yield lambda: watch.duration if watch.done else 0.0
     finally:
+        event.unregister("numba:compiler_lock", watch)
         event.unregister("numba:compile", listener)
         if listener.count and wanted and sys.stderr.isatty():
             sys.stderr.write("\r\033[K")

@@ -84,9 +84,10 @@ def run(
     """
     started = time.perf_counter()
     log: list[str] = []
-    with announced(progress):
+    with announced(progress) as machine_code:
         density, mode, fineness = prepared(data, engine, nodes, log)
         density, mode = in_products(density, mode)
+        loading = machine_code()
     found, sampling = time.perf_counter(), 0.0
     for again in (True, True, False):
         posterior = _sampled(
@@ -101,7 +102,8 @@ def run(
         log.append(f"grid refined and sampled again: log-likelihood off by {off:.3f} at a draw")
         density = refined(density, mode, fineness)
     posterior.seconds = {
-        "mode and curvature": found - started,
+        "machine code": loading,
+        "mode and curvature": found - started - loading,
         "sampling": sampling,
         "log-likelihood and leave-one-out": time.perf_counter() - found - sampling,
     }
