@@ -88,8 +88,8 @@ class Evidence:
     def _free(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Which cells can vary.
 
-        Of correlation matrices and their factors the lower triangle only; of items and of ordinal
-        variables the categories that they have.
+        Of correlation matrices and their factors only what is below the diagonal, which the rest of a
+        factor's row decides; of items and of ordinal variables the categories that they have.
         """
         free = np.ones(shape, dtype=bool)
         plain = name.partition("[")[0]
@@ -103,10 +103,7 @@ class Evidence:
                 free = parameter.exists
             if parameter.event != "correlation":
                 continue
-            if name == parameter.name:
-                free = np.tril(free)
-                free[0, 0] = False
-            elif name == parameter.name.replace("correlation_chol", "correlation"):
+            if name in (parameter.name, parameter.name.replace("correlation_chol", "correlation")):
                 free = np.tril(free, -1)
         return free.ravel()
 

@@ -279,7 +279,9 @@ def _thin_tails(draws: Draws, density: Density) -> str:
     from arviz_stats.base import array_stats
 
     least = math.inf
-    for values in density.space.constrain(draws.u).values():
+    for name, values in density.space.constrain(draws.u).items():
+        if "correlation_chol" in name:  # the rest of a row decides the diagonal
+            values = np.tril(values, -1)
         columns = values.reshape(*values.shape[:2], -1)
         for i in np.flatnonzero(np.ptp(columns, axis=(0, 1))):
             x = columns[..., i]
