@@ -224,19 +224,32 @@ def gaussian_given(
     term : array (person,) or float
         Log-density of the observed nodes themselves (z-scored units).
     """
-    factors = data.layout.factors
-    design = xp.constant(data.design[persons])
-    location = design @ xp.swapaxes(mean[factors], 0, 1)
-    spread = covariance[factors][:, factors]
-    if nodes.size == 0:
+    y = data.observed[persons][:, nodes]
+    return normal_given(mean, covariance, data.layout.factors, nodes, y, data.design[persons], xp)
+
+
+def normal_given(
+    mean: Any,
+    covariance: Any,
+    constructs: np.ndarray,
+    numbers: np.ndarray,
+    y: np.ndarray,
+    w: np.ndarray,
+    xp: Any,
+) -> tuple[Any, Any, Any]:
+    """The same for any variables with these moments: ``numbers`` have the values y at the design w."""
+    design = xp.constant(w)
+    location = design @ xp.swapaxes(mean[constructs], 0, 1)
+    spread = covariance[constructs][:, constructs]
+    if numbers.size == 0:
         return location, spread, 0.0
-    chol = xp.cholesky(covariance[nodes][:, nodes])
-    gain = xp.solve(chol, covariance[nodes][:, factors])
-    off = xp.constant(data.observed[persons][:, nodes]) - design @ xp.swapaxes(mean[nodes], 0, 1)
+    chol = xp.cholesky(covariance[numbers][:, numbers])
+    gain = xp.solve(chol, covariance[numbers][:, constructs])
+    off = xp.constant(y) - design @ xp.swapaxes(mean[numbers], 0, 1)
     white = xp.solve(chol, xp.swapaxes(off, 0, 1))
     term = (
         -0.5 * xp.sum(white**2, axis=0)
         - xp.sum(xp.log(xp.diagonal(chol)), axis=-1)
-        - 0.5 * nodes.size * np.log(2 * np.pi)
+        - 0.5 * numbers.size * np.log(2 * np.pi)
     )
     return location + xp.swapaxes(white, 0, 1) @ gain, spread - xp.swapaxes(gain, 0, 1) @ gain, term

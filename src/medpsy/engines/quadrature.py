@@ -1,25 +1,26 @@
 """Persons integrated out over equally spaced nodes (Bock & Aitkin, 1981, doi:10.1007/BF02293801).
 
 p(y_i) = sum_q N(t_q; m_i, S) h^F prod_j P_j(y_ij | t_q): exact up to the grid error, missing answers simply
-absent from the product. Explained Gaussian variables are conditioned on in closed form first. A shift m_i
-of the mean enters as N(t; m, S) ~ N(t; 0, S) exp(t' S^-1 m), which factorises over the constructs, so the
-weights over the grid are the same for everybody.
+absent from the product. Explained normal variables and Gaussian items are conditioned on in closed form
+first. A shift m_i of the mean enters as N(t; m, S) ~ N(t; 0, S) exp(t' S^-1 m), which factorises over the
+constructs, so the weights over the grid are the same for everybody.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medpsy.bind import ModelData, local
-from medpsy.engines.base import Verdict, gaussian_given, observed_patterns
+from medpsy.engines.base import Verdict, normal_given
+from medpsy.engines.gaussian import moments, patterns, values
 from medpsy.engines.grid import Grid, default_grid
 from medpsy.engines.nested_sums import nested_sums
 from medpsy.families.base import Block
 from medpsy.families.composite import Composite
 from medpsy.families.nested import NODES, Nested
-from medpsy.latent.base import system
 
 if TYPE_CHECKING:
     from medpsy.engines.quadrature_compiled import CompiledQuadrature
@@ -69,10 +70,10 @@ class Quadrature:
         from medpsy.engines.quadrature_compiled import CompiledQuadrature
         from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 
-        ordinal = [block.factor for block in data.blocks if block.n_categories]
-        if len(ordinal) == len(data.blocks) and not data.layout.measured.size:
+        normal, ordinal = apart(data)
+        if not normal.blocks and not data.layout.measured.size:
             return CompiledQuadrature(data, settings)
-        return ConditionedQuadrature(data, Grid(tuple(settings.nodes[d] for d in ordinal)))
+        return ConditionedQuadrature(data, normal, ordinal, grid_of(ordinal, settings))
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Grid) -> Any:
         """Marginal log-likelihood of every person.
@@ -88,20 +89,34 @@ class Quadrature:
         -------
         array, shape (person,)
         """
-        layout = data.layout
-        mean, chol = system(data.model.structure.equations(p, layout, xp), layout, xp)
-        covariance = chol @ xp.swapaxes(chol, 0, 1)
-        specific = getattr(settings, "specific", NODES)
+        normal, ordinal = apart(data)
+        nodes = data.layout.factors[[block.factor for block in ordinal]]
+        mean, covariance = moments(normal, p, xp, nodes)
+        specific, grid = getattr(settings, "specific", NODES), grid_of(ordinal, settings)
         sums = [
             answer_sums(data, block, local(data, block, p), settings.nodes[block.factor], xp, specific)
-            for block in data.blocks
+            for block in ordinal
         ]
-        pieces, rows = [], []
-        for persons, nodes in observed_patterns(data):
-            location, spread, term = gaussian_given(data, mean, covariance, persons, nodes, xp)
-            pieces.append(integrate_normal([s[persons] for s in sums], location, spread, settings, xp) + term)
+        y, pieces, rows = values(normal), [], []
+        constructs = y.shape[1] + np.arange(nodes.size)
+        for persons, numbers in patterns(normal):
+            own, w = y[persons][:, numbers], data.design[persons]
+            location, spread, term = normal_given(mean, covariance, constructs, numbers, own, w, xp)
+            pieces.append(integrate_normal([s[persons] for s in sums], location, spread, grid, xp) + term)
             rows.append(persons)
         return xp.concatenate(pieces, axis=0)[np.argsort(np.concatenate(rows))]
+
+
+def apart(data: ModelData) -> tuple[ModelData, tuple[Block, ...]]:
+    """The data with the items that are numbers alone, and the constructs of the others: all, if of none."""
+    ordinal = tuple(block for block in data.blocks if block.n_categories) or data.blocks
+    names = {block.name for block in ordinal}
+    return replace(data, blocks=tuple(block for block in data.blocks if block.name not in names)), ordinal
+
+
+def grid_of(ordinal: tuple[Block, ...], settings: Grid) -> Grid:
+    """The nodes of some constructs."""
+    return Grid(tuple(settings.nodes[block.factor] for block in ordinal))
 
 
 def answer_sums(

@@ -23,6 +23,7 @@ from medpsy.engines.grid import Grid, fitted_windows
 from medpsy.engines.linear_compiled import moment_gradient
 from medpsy.engines.patterns import Patterns
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
+from medpsy.families.base import Block
 from medpsy.ops import Numpy
 
 
@@ -44,19 +45,25 @@ class ConditionedQuadrature:
     Parameters
     ----------
     data : ModelData
+    normal : ModelData
+        The same with the items that are numbers alone.
+    ordinal : tuple of Block
+        The other constructs.
     grid : Grid
-        Of the constructs with ordinal items.
+        Of these.
     windows : tuple of ndarray, optional
         First and one-past-last node, each (person, construct); the whole grid unless given.
     """
 
     def __init__(
-        self, data: ModelData, grid: Grid, windows: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        data: ModelData,
+        normal: ModelData,
+        ordinal: tuple[Block, ...],
+        grid: Grid,
+        windows: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        self.data, self.grid = data, grid
-        ordinal = [block for block in data.blocks if block.n_categories]
-        #: The same data with the items that are numbers alone, and with the others alone.
-        self.normal = replace(data, blocks=tuple(b for b in data.blocks if not b.n_categories))
+        self.data, self.normal, self.ordinal, self.grid = data, normal, ordinal, grid
         items = replace(data, blocks=tuple(replace(block, factor=d) for d, block in enumerate(ordinal)))
         self.nodes = data.layout.factors[[block.factor for block in ordinal]]
         codes = np.concatenate([block.values for block in ordinal], axis=1).astype(np.int8)
@@ -133,7 +140,8 @@ class ConditionedQuadrature:
             first, covariance = part.grid.moments(run)
             mean[part.persons] = first
             sd[part.persons] = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        return ConditionedQuadrature(self.data, *fitted_windows(mean, sd, fineness))
+        fitted = fitted_windows(mean, sd, fineness)
+        return ConditionedQuadrature(self.data, self.normal, self.ordinal, *fitted)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Log-likelihood minus that on half the spacing over the whole grid."""
