@@ -243,13 +243,19 @@ def normal_given(
     spread = covariance[constructs][:, constructs]
     if numbers.size == 0:
         return location, spread, 0.0
-    chol = xp.cholesky(covariance[numbers][:, numbers])
+    chol, white, term = normal_density(mean[numbers], covariance[numbers][:, numbers], y, w, xp)
     gain = xp.solve(chol, covariance[numbers][:, constructs])
-    off = xp.constant(y) - design @ xp.swapaxes(mean[numbers], 0, 1)
+    return location + xp.swapaxes(white, 0, 1) @ gain, spread - xp.swapaxes(gain, 0, 1) @ gain, term
+
+
+def normal_density(mean: Any, covariance: Any, y: np.ndarray, w: np.ndarray, xp: Any) -> tuple[Any, Any, Any]:
+    """Of variables with these moments: Cholesky factor, whitened values (variable, person), log-density."""
+    chol = xp.cholesky(covariance)
+    off = xp.constant(y) - xp.constant(w) @ xp.swapaxes(mean, 0, 1)
     white = xp.solve(chol, xp.swapaxes(off, 0, 1))
     term = (
         -0.5 * xp.sum(white**2, axis=0)
         - xp.sum(xp.log(xp.diagonal(chol)), axis=-1)
-        - 0.5 * numbers.size * np.log(2 * np.pi)
+        - 0.5 * y.shape[1] * np.log(2 * np.pi)
     )
-    return location + xp.swapaxes(white, 0, 1) @ gain, spread - xp.swapaxes(gain, 0, 1) @ gain, term
+    return chol, white, term

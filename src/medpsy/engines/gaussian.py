@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medpsy.bind import ModelData
-from medpsy.engines.base import Verdict
+from medpsy.engines.base import Verdict, normal_density
 from medpsy.latent.base import system
 
 if TYPE_CHECKING:
@@ -64,16 +64,8 @@ class ClosedForm:
                 pieces.append(xp.zeros((len(persons),)))
                 rows.append(persons)
                 continue
-            chol = xp.cholesky(covariance[columns][:, columns])
-            design = xp.constant(data.design[persons])
-            y = xp.constant(values(data)[persons][:, columns])
-            off = y - design @ xp.swapaxes(mean[columns], 0, 1)
-            white = xp.solve(chol, xp.swapaxes(off, 0, 1))
-            pieces.append(
-                -0.5 * xp.sum(white**2, axis=0)
-                - xp.sum(xp.log(xp.diagonal(chol)), axis=-1)
-                - 0.5 * columns.size * np.log(2 * np.pi)
-            )
+            y, w = values(data)[persons][:, columns], data.design[persons]
+            pieces.append(normal_density(mean[columns], covariance[columns][:, columns], y, w, xp)[2])
             rows.append(persons)
         return xp.concatenate(pieces, axis=0)[np.argsort(np.concatenate(rows))]
 

@@ -34,19 +34,7 @@ class SufficientStatistics:
     def value_and_gradient(self, p: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Log-likelihood and its gradient with respect to every named value."""
         mean, covariance = moments(self.data, p, Numpy)
-        d_mean, d_covariance = np.zeros_like(mean), np.zeros_like(covariance)
-        total = 0.0
-        for n, columns, yy, yw, ww in self.patterns:
-            block = np.ix_(columns, columns)
-            s, c = covariance[block], mean[columns]
-            inverse = np.linalg.inv(s)
-            cross = yw @ c.T
-            residual = yy - cross - cross.T + c @ ww @ c.T
-            solved = inverse @ residual
-            log_det = np.linalg.slogdet(s)[1]
-            total -= 0.5 * (n * (columns.size * np.log(2 * np.pi) + log_det) + np.trace(solved))
-            d_covariance[block] += 0.5 * (solved @ inverse - n * inverse)
-            d_mean[columns] += inverse @ (yw - c @ ww)
+        total, d_mean, d_covariance = moment_gradient(self.patterns, mean, covariance)
         return total, moments_reverse(self.data, p, d_mean, d_covariance)
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> SufficientStatistics:
@@ -65,6 +53,29 @@ class SufficientStatistics:
         """Log-likelihood of every person, shape (person,)."""
         mean, covariance = moments(self.data, p, Numpy)
         return person_terms(self.answers, mean, covariance, self.data.n_person)
+
+
+def moment_gradient(
+    patterns: list[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    mean: np.ndarray,
+    covariance: np.ndarray,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Log-likelihood of the patterns at C and S, and its gradient with respect to both."""
+    d_mean, d_cov, total = np.zeros_like(mean), np.zeros_like(covariance), 0.0
+    for n, columns, yy, yw, ww in patterns:
+        block = np.ix_(columns, columns)
+        s, c = covariance[block], mean[columns]
+        inverse = np.linalg.inv(s)
+        through = c @ ww
+        cross = yw @ c.T
+        solved = inverse @ (yy - cross - cross.T + through @ c.T)
+        sign, log_det = np.linalg.slogdet(s)
+        if sign <= 0:
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+        total -= 0.5 * (n * (columns.size * np.log(2 * np.pi) + log_det) + solved.trace())
+        d_cov[block] += 0.5 * (solved @ inverse - n * inverse)
+        d_mean[columns] += inverse @ (yw - through)
+    return float(total), d_mean, d_cov
 
 
 def person_terms(

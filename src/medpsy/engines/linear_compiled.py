@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from medpsy.bind import ModelData
-from medpsy.engines.gaussian_compiled import SufficientStatistics
+from medpsy.engines.gaussian_compiled import SufficientStatistics, moment_gradient
 from medpsy.latent.base import clique_name
 from medpsy.latent.linear import HALF, LinearStructure, share_back
 from medpsy.ops import Numpy
@@ -87,26 +87,3 @@ class LinearStatistics(SufficientStatistics):
             r[plan.column, plan.row] = own
             np.linalg.cholesky(r[self._within])
         return r, own
-
-
-def moment_gradient(
-    patterns: list[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
-    mean: np.ndarray,
-    covariance: np.ndarray,
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Log-likelihood of the patterns at C and S, and its gradient with respect to both."""
-    d_mean, d_cov, total = np.zeros_like(mean), np.zeros_like(covariance), 0.0
-    for n, columns, yy, yw, ww in patterns:
-        block = np.ix_(columns, columns)
-        s, c = covariance[block], mean[columns]
-        inverse = np.linalg.inv(s)
-        through = c @ ww
-        cross = yw @ c.T
-        solved = inverse @ (yy - cross - cross.T + through @ c.T)
-        sign, log_det = np.linalg.slogdet(s)
-        if sign <= 0:
-            raise np.linalg.LinAlgError("Matrix is not positive definite")
-        total -= 0.5 * (n * (columns.size * np.log(2 * np.pi) + log_det) + solved.trace())
-        d_cov[block] += 0.5 * (solved @ inverse - n * inverse)
-        d_mean[columns] += inverse @ (yw - through)
-    return float(total), d_mean, d_cov

@@ -67,13 +67,15 @@ class Quadrature:
 
     def compiled(self, data: ModelData, settings: Grid) -> CompiledQuadrature | ConditionedQuadrature:
         """The same density in machine code."""
+        from medpsy.engines.gaussian_compiled import SufficientStatistics
         from medpsy.engines.quadrature_compiled import CompiledQuadrature
         from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 
         normal, ordinal = apart(data)
         if not normal.blocks and not data.layout.measured.size:
             return CompiledQuadrature(data, settings)
-        return ConditionedQuadrature(data, normal, ordinal, grid_of(ordinal, settings))
+        numbers = SufficientStatistics(normal)
+        return ConditionedQuadrature(data, numbers, ordinal, grid_of(ordinal, settings))
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Grid) -> Any:
         """Marginal log-likelihood of every person.

@@ -18,12 +18,17 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import moments, patterns, values
-from medpsy.engines.gaussian_compiled import moments_reverse, person_terms
+from medpsy.engines.gaussian_compiled import (
+    SufficientStatistics,
+    moment_gradient,
+    moments_reverse,
+    person_terms,
+)
 from medpsy.engines.grid import Grid, fitted_windows
-from medpsy.engines.linear_compiled import moment_gradient
 from medpsy.engines.patterns import Patterns
 from medpsy.engines.quadrature_compiled import CompiledQuadrature
 from medpsy.families.base import Block
+from medpsy.latent.second_order import cholesky_reverse
 from medpsy.ops import Numpy
 
 
@@ -45,8 +50,8 @@ class ConditionedQuadrature:
     Parameters
     ----------
     data : ModelData
-    normal : ModelData
-        The same with the items that are numbers alone.
+    normal : SufficientStatistics
+        Of the explained variables and of the items that are numbers.
     ordinal : tuple of Block
         The other constructs.
     grid : Grid
@@ -58,7 +63,7 @@ class ConditionedQuadrature:
     def __init__(
         self,
         data: ModelData,
-        normal: ModelData,
+        normal: SufficientStatistics,
         ordinal: tuple[Block, ...],
         grid: Grid,
         windows: tuple[np.ndarray, np.ndarray] | None = None,
@@ -67,27 +72,19 @@ class ConditionedQuadrature:
         items = replace(data, blocks=tuple(replace(block, factor=d) for d, block in enumerate(ordinal)))
         self.nodes = data.layout.factors[[block.factor for block in ordinal]]
         codes = np.concatenate([block.values for block in ordinal], axis=1).astype(np.int8)
-        y = values(self.normal)
+        y = values(normal.data)
         self.constructs = y.shape[1] + np.arange(len(ordinal))
         self.parts: list[Part] = []
-        #: Cross-products and answers of every pattern of missing numbers.
-        self.patterns, self.answers = [], []
-        for persons, numbers in patterns(self.normal):
-            own, w = np.ascontiguousarray(y[np.ix_(persons, numbers)]), data.design[persons]
+        for persons, numbers in patterns(normal.data):
+            design = np.hstack([data.design[persons], y[np.ix_(persons, numbers)]])
             each = np.arange(persons.size)
-            rows = Patterns(
-                np.ascontiguousarray(codes[persons]), np.hstack([w, own]), np.ones(persons.size), each, each
-            )
+            rows = Patterns(np.ascontiguousarray(codes[persons]), design, np.ones(persons.size), each, each)
             window = None if windows is None else (windows[0][persons], windows[1][persons])
             self.parts.append(Part(persons, numbers, CompiledQuadrature(items, grid, window, rows)))
-            if numbers.size:
-                w = np.ascontiguousarray(w)
-                self.patterns.append((persons.size, numbers, own.T @ own, own.T @ w, w.T @ w))
-                self.answers.append((persons, numbers, own, w))
 
     def _given(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, list[Any]]:
         """Moments of all variables, and those of the constructs given the numbers of every part."""
-        mean, covariance = moments(self.normal, p, Numpy, self.nodes)
+        mean, covariance = moments(self.normal.data, p, Numpy, self.nodes)
         each = []
         for part in self.parts:
             gain, location, spread = conditioned(mean, covariance, self.constructs, part.numbers, Numpy)
@@ -105,7 +102,7 @@ class ConditionedQuadrature:
         """Log-likelihood and its gradient with respect to every named value."""
         f, tables = self.constructs, dict[str, np.ndarray]()
         mean, covariance, given = self._given(p)
-        total, d_mean, d_cov = moment_gradient(self.patterns, mean, covariance)
+        total, d_mean, d_cov = moment_gradient(self.normal.patterns, mean, covariance)
         width = mean.shape[1]
         for part, run, (gain, _, root) in zip(self.parts, self._sums(p, given), given, strict=True):
             total += float(run["ell"].sum())
@@ -122,12 +119,12 @@ class ConditionedQuadrature:
             for name, value in part.grid.tables.reverse(p, run["counts"]).items():
                 tables[name] = tables[name] + value if name in tables else value
         d_cov = 0.5 * (d_cov + d_cov.T)
-        return total, moments_reverse(self.normal, p, d_mean, d_cov, self.nodes) | tables
+        return total, moments_reverse(self.normal.data, p, d_mean, d_cov, self.nodes) | tables
 
     def per_person(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every person, shape (person,)."""
         mean, covariance, given = self._given(p)
-        out = person_terms(self.answers, mean, covariance, self.data.n_person)
+        out = person_terms(self.normal.answers, mean, covariance, self.data.n_person)
         for part, run in zip(self.parts, self._sums(p, given), strict=True):
             out[part.persons] += run["ell"]
         return out
@@ -166,13 +163,3 @@ def conditioned(
     gain = xp.swapaxes(xp.solve(covariance[np.ix_(numbers, numbers)], xp.swapaxes(across, 0, 1)), 0, 1)
     location = xp.concatenate([mean[constructs] - gain @ mean[numbers], gain], axis=1)
     return gain, location, inner - gain @ xp.swapaxes(across, 0, 1)
-
-
-def cholesky_reverse(root: np.ndarray, d_root: np.ndarray) -> np.ndarray:
-    """Gradient with respect to a symmetric matrix, given it for its Cholesky factor (Murray, 2016,
-    arXiv:1602.07527).
-    """
-    inner = np.tril(root.T @ d_root)
-    inner[np.diag_indices(len(inner))] /= 2
-    half = np.linalg.solve(root.T, np.linalg.solve(root.T, inner.T).T)
-    return np.asarray(0.5 * (half + half.T))

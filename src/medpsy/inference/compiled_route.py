@@ -198,8 +198,9 @@ def _climbed(
             cores=cores, target_accept=rung.target_accept, progress=progress, after=after,
         )  # fmt: skip
         seconds += result.seconds
-        problem = result.interrupted or _problem(result, effective)
-        few = "" if problem or not effective else _few(result, density)
+        problem, few = result.interrupted or _problem(result), ""
+        if effective and not problem:
+            problem, few = _too_few(result, density)
         log.append(f"NUTS with {rung}: {problem or few or 'chains agree'}")
         if result.interrupted or (not problem and (rung.longer or not few)):
             break
@@ -235,7 +236,7 @@ def _ladder(
     return rungs if clean else rungs[1:]
 
 
-def _problem(draws: Draws, effective: bool) -> str:
+def _problem(draws: Draws) -> str:
     """Why the chains are not to be trusted, or an empty string."""
     from arviz_stats.base import array_stats
 
@@ -245,30 +246,23 @@ def _problem(draws: Draws, effective: bool) -> str:
     if draws.u.shape[1] < 4 or draws.u.shape[0] < 2:
         return ""
     rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
-    if not rhat <= RETRY_RHAT:
-        return f"largest R-hat {rhat:.3f}"
-    least = _least(draws)
-    # Three times as many draws would not be enough.
-    return f"smallest effective sample size {least:.0f}" if effective and 3 * least < _enough(draws) else ""
+    return "" if rhat <= RETRY_RHAT else f"largest R-hat {rhat:.3f}"
 
 
-def _few(draws: Draws, density: Density) -> str:
-    """Too few independent draws, of a coordinate or of the tails, in words, or an empty string."""
-    least = _least(draws)
-    few = f"smallest effective sample size {least:.0f}" if least < _enough(draws) else ""
-    return few or _thin_tails(draws, density)
+def _too_few(draws: Draws, density: Density) -> tuple[str, str]:
+    """Why not even three times as many draws would do, and why there should be more: words, or nothing."""
+    from arviz_stats.base import array_stats
+
+    least = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
+    if least >= _enough(draws):
+        return "", _thin_tails(draws, density)
+    words = f"smallest effective sample size {least:.0f}"
+    return (words, "") if 3 * least < _enough(draws) and len(draws.u) > 1 else ("", words)
 
 
 def _enough(draws: Draws) -> int:
     """Effective draws that the gate asks for."""
     return 100 * draws.u.shape[0]
-
-
-def _least(draws: Draws) -> float:
-    """Smallest effective sample size of a coordinate."""
-    from arviz_stats.base import array_stats
-
-    return min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
 
 
 def _thin_tails(draws: Draws, density: Density) -> str:

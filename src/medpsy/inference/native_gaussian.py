@@ -9,7 +9,6 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import loading_cells
 from medpsy.engines.gaussian_compiled import SufficientStatistics
-from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 from medpsy.inference.native import Part
 from medpsy.inference.native_gaussian_kernel import TABLE, part
 from medpsy.inference.trace import Tape
@@ -22,7 +21,7 @@ def gaussian_part(
     data: ModelData, likelihood: SufficientStatistics, values: dict[str, Any], tape: Tape
 ) -> list[Part] | str:
     """Places of the variables' parameters; cross-products and answers of every pattern of missing values."""
-    products = cross_products(data, likelihood)
+    products = cross_products(likelihood)
     if isinstance(products, str):
         return products
     arrays, place, keep = products
@@ -39,7 +38,7 @@ def gaussian_part(
 
 
 def cross_products(
-    data: ModelData, likelihood: SufficientStatistics | ConditionedQuadrature
+    likelihood: SufficientStatistics,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[Any, ...]] | str:
     """Arrays of the patterns of missing values, the row of every person, and what has to be kept."""
     if len(likelihood.patterns) > MOST_PATTERNS:
@@ -47,8 +46,8 @@ def cross_products(
     patterns: list[list[int]] = []
     columns: list[int] = []
     flat: dict[str, list[np.ndarray]] = {"yy": [], "yw": [], "ww": []}
-    silent = np.ones(data.n_person, dtype=bool)
-    place, done = np.empty(data.n_person, dtype=np.int64), 0
+    n_person = likelihood.data.n_person
+    silent, place, done = np.ones(n_person, dtype=bool), np.empty(n_person, dtype=np.int64), 0
     for (n, own, *products), (persons, _, *answers) in zip(
         likelihood.patterns, likelihood.answers, strict=True
     ):

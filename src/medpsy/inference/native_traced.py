@@ -9,6 +9,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import moments
+from medpsy.engines.gaussian_compiled import SufficientStatistics
 from medpsy.engines.linear_compiled import LinearStatistics
 from medpsy.engines.quadrature_conditioned import ConditionedQuadrature
 from medpsy.engines.two_level_compiled import ClusterStatistics
@@ -29,15 +30,17 @@ def linear_part(
 ) -> list[Part] | str:
     """Places of the moments of the variables; cross-products and answers as for Gaussian items."""
     mean, covariance = (places(one) for one in moments(data, values, Traced))
-    return _normal(data, likelihood, mean, covariance, tape)
+    return _normal(likelihood, mean, covariance, tape)
 
 
 def conditioned_parts(
     data: ModelData, likelihood: ConditionedQuadrature, values: dict[str, Any], tape: Tape
 ) -> list[Part] | str:
     """The normal variables themselves, and the constructs given them: one grid part a pattern."""
-    mean, covariance = (places(one) for one in moments(likelihood.normal, values, Traced, likelihood.nodes))
-    parts = _normal(data, likelihood, mean, covariance, tape)
+    mean, covariance = (
+        places(one) for one in moments(likelihood.normal.data, values, Traced, likelihood.nodes)
+    )
+    parts = _normal(likelihood.normal, mean, covariance, tape)
     if isinstance(parts, str):
         return parts
     for one in likelihood.parts:
@@ -47,15 +50,9 @@ def conditioned_parts(
     return parts
 
 
-def _normal(
-    data: ModelData,
-    likelihood: LinearStatistics | ConditionedQuadrature,
-    mean: Any,
-    covariance: Any,
-    tape: Tape,
-) -> list[Part] | str:
+def _normal(numbers: SufficientStatistics, mean: Any, covariance: Any, tape: Tape) -> list[Part] | str:
     """Variables that are normal with these moments."""
-    found = cross_products(data, likelihood)
+    found = cross_products(numbers)
     if isinstance(found, str):
         return found
     arrays, rows, keep = found

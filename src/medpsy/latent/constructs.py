@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from medpsy.latent.base import Equations, Layout, system, system_reverse
+from medpsy.latent.second_order import cholesky_reverse
 from medpsy.ops import Numpy
 
 
@@ -30,11 +31,7 @@ def construct_system_reverse(
     mean, chol = system(eq, layout, Numpy)
     rows = chol[layout.factors]
     root = np.linalg.cholesky(rows @ rows.T)
-    # Reverse of the Cholesky factorisation (Murray, 2016, arXiv:1602.07527).
-    inner = np.tril(root.T @ d_chol)
-    inner[np.diag_indices(len(inner))] /= 2
-    half = np.linalg.solve(root.T, np.linalg.solve(root.T, inner.T).T)
     full_mean, full_chol = np.zeros_like(mean), np.zeros_like(chol)
     full_mean[layout.factors] = d_mean
-    full_chol[layout.factors] = (half + half.T) @ rows
+    full_chol[layout.factors] = 2.0 * cholesky_reverse(root, d_chol) @ rows
     return system_reverse(eq, full_mean, full_chol)

@@ -19,8 +19,7 @@ import pandas as pd
 
 from medpsy.bind import ModelData
 from medpsy.engines.gaussian import loading_matrix, moments
-from medpsy.engines.gaussian_compiled import SufficientStatistics
-from medpsy.engines.linear_compiled import moment_gradient
+from medpsy.engines.gaussian_compiled import SufficientStatistics, moment_gradient
 from medpsy.latent.base import system
 from medpsy.ops import Numpy
 from medpsy.posterior.by_group import each_group
