@@ -16,6 +16,8 @@ from medpsy.latent.linear_raw import covariance, intercepts, variances
 from medpsy.model import ComposedModel
 from medpsy.survey.instrument import Instrument, Variable
 from medpsy.survey.survey import Survey
+from numeric_cases import points
+from pymc_density import density_function
 
 
 def survey_of(frame: pd.DataFrame) -> Survey:
@@ -112,3 +114,23 @@ def estimates(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, float
         if c.left != c.right:
             out[f"{c.left}~~{c.right}"] = float(covariance(structure, values, layout, c.left, c.right))
     return out
+
+
+def check_two_routes(data: ModelData, count: int, scale: float, least: int) -> None:
+    """Both routes state one density at ``count`` points, or both none; more than ``least`` have one."""
+    from medpsy.inference.pymc_model import build
+
+    engine = choose(data)[0]
+    density, start = Density(data, engine.compiled(data, None)), start_point(data)
+    pymc = density_function(build(data, engine), density.space.slots)
+    offsets = []
+    for u in points(data.parameters, count, 2):
+        value, gradient = pymc(start + scale * u)
+        own, own_gradient = density.value_and_gradient(start + scale * u)
+        # Where shared covariances are no correlations both say so.
+        assert np.isfinite(own) == np.isfinite(value)
+        if np.isfinite(own):
+            np.testing.assert_allclose(own_gradient, gradient, rtol=1e-6, atol=1e-9 * np.abs(gradient).max())
+            offsets.append(value - own)
+    assert len(offsets) > least
+    np.testing.assert_allclose(offsets, offsets[0], rtol=1e-8)

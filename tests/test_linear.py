@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import medpsy as mp
-from linear_ml import at_maximum, estimates, maximum, result_at, survey_of
+from linear_ml import at_maximum, check_two_routes, estimates, maximum, result_at, survey_of
 from medpsy.bind import bind
 from medpsy.engines.base import choose
 from medpsy.engines.gaussian_compiled import SufficientStatistics
@@ -19,7 +19,6 @@ from medpsy.inference.density import Density, start_point
 from medpsy.spec.write_toml import to_toml
 from numeric_cases import points
 from numeric_cases import survey as ordinal
-from pymc_density import density_function
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "political_democracy"
 DEMOCRACY = """
@@ -165,8 +164,6 @@ def test_density_is_the_normal_one() -> None:
 
 
 def test_both_routes_state_one_density() -> None:
-    from medpsy.inference.pymc_model import build
-
     text = """
       f =~ x1 + a*x2 + x3
       g =~ y1 + a*y2 + y3
@@ -178,20 +175,7 @@ def test_both_routes_state_one_density() -> None:
       y3 ~~ v*y3
     """
     data = bind(mp.Model(text, family="gaussian").composed, survey_of(made_up(20)))
-    engine = choose(data)[0]
-    density, start = Density(data, engine.compiled(data, None)), start_point(data)
-    pymc = density_function(build(data, engine), density.space.slots)
-    offsets = []
-    for u in points(data.parameters, 50, 2):
-        value, gradient = pymc(start + 0.3 * u)
-        own, own_gradient = density.value_and_gradient(start + 0.3 * u)
-        # Where shared covariances are no correlations both say so.
-        assert np.isfinite(own) == np.isfinite(value)
-        if np.isfinite(own):
-            np.testing.assert_allclose(own_gradient, gradient, rtol=1e-6, atol=1e-9 * np.abs(gradient).max())
-            offsets.append(value - own)
-    assert len(offsets) > 20
-    np.testing.assert_allclose(offsets, offsets[0], rtol=1e-8)
+    check_two_routes(data, 50, 0.3, 20)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 import medpsy as mp
 from group_cases import drawn
-from linear_ml import at_maximum, estimates
+from linear_ml import at_maximum, check_two_routes, estimates
 from medpsy.bind import ModelData, bind
 from medpsy.derive import derived
 from medpsy.engines.base import choose
@@ -28,7 +28,6 @@ from medpsy.spec.write_toml import to_toml
 from medpsy.survey.instrument import Instrument, Variable
 from medpsy.survey.survey import Survey
 from numeric_cases import points
-from pymc_density import density_function
 
 FILE = Path(__file__).resolve().parents[2] / "shared/data/holzinger_swineford/holzinger_swineford.csv"
 PLAIN = """
@@ -226,23 +225,9 @@ def test_labels_hold_in_raw_units_whatever_else_differs() -> None:
 
 
 def test_both_routes_state_one_density() -> None:
-    from medpsy.inference.pymc_model import build
-
     text = "f =~ x1 + x2 + a*x3; g =~ y1 + a*y2 + y3; g ~ c(p, q)*f; x1 ~~ k*y1; x2 ~~ k*y2; d := p - q"
     data = bind(model(text, "arm").composed, made_up((15, 15))[1])
-    engine = choose(data)[0]
-    density, start = Density(data, engine.compiled(data, None)), start_point(data)
-    pymc = density_function(build(data, engine), density.space.slots)
-    offsets = []
-    for u in points(data.parameters, 10, 2):
-        value, gradient = pymc(start + 0.2 * u)
-        own, own_gradient = density.value_and_gradient(start + 0.2 * u)
-        assert np.isfinite(own) == np.isfinite(value)
-        if np.isfinite(own):
-            np.testing.assert_allclose(own_gradient, gradient, rtol=1e-6, atol=1e-9 * np.abs(gradient).max())
-            offsets.append(value - own)
-    assert len(offsets) > 5
-    np.testing.assert_allclose(offsets, offsets[0], rtol=1e-8)
+    check_two_routes(data, 10, 0.2, 5)
 
 
 @pytest.mark.parametrize(

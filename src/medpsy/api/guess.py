@@ -28,14 +28,19 @@ def as_survey(given: Survey | pd.DataFrame, model: Model) -> Survey:
     DataError
         Neither a survey nor a data frame, or a frame that does not suit the model.
     """
+    return survey_for(given, model.composed.spec, model.instrument)
+
+
+def survey_for(given: Survey | pd.DataFrame, spec: ModelSpec, instrument: Instrument | None = None) -> Survey:
+    """The same for a specification."""
     if isinstance(given, Survey):
         return given
     if type(given).__name__ == "DataFrame":
-        if model.instrument is None:
-            return read_frame(given, model.composed.spec)
+        if instrument is None:
+            return read_frame(given, spec)
         from medpsy.survey.read import from_frame
 
-        return from_frame(given, model.instrument)
+        return from_frame(given, instrument)
     raise DataError(
         f"the answers come as {type(given).__name__}, not as a Survey",
         hint="Pass medpsy.read_survey(...), a data frame, or the .survey of a screening.",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from medpsy.api.comparison import Comparison
 from medpsy.api.fits import Fit
-from medpsy.api.guess import read_frame
+from medpsy.api.guess import survey_for
 from medpsy.api.options import sampling_options
-from medpsy.errors import DataError, SpecError
+from medpsy.errors import SpecError
 from medpsy.posterior import wave_items as ordinal
 from medpsy.posterior.intervals import check_interval
 from medpsy.posterior.invariance import CONFIGURAL, levels_hold
@@ -219,16 +219,9 @@ def _family(survey: Survey, waves: Sequence[Waves]) -> str:
 
 def _survey(given: Survey | pd.DataFrame, waves: Sequence[Waves], family: str | None) -> Survey:
     """The answers; those of a data frame on one answer scale for all waves of a construct."""
-    if type(given).__name__ == "DataFrame":
-        each = {one.construct: [item for own in one.items.values() for item in own] for one in waves}
-        parts = (Construct(name, tuple(items), family or "graded") for name, items in each.items())
-        return read_frame(given, ModelSpec(constructs=tuple(parts)))
-    if not isinstance(given, Survey):
-        raise DataError(
-            f"the answers come as {type(given).__name__}, not as a Survey",
-            hint="Pass mp.read_survey(...) or a data frame.",
-        )
-    return given
+    each = {one.construct: [item for own in one.items.values() for item in own] for one in waves}
+    parts = (Construct(name, tuple(items), family or "graded") for name, items in each.items())
+    return survey_for(given, ModelSpec(constructs=tuple(parts)))
 
 
 def _waves(constructs: Mapping[str, Mapping[str, str | Sequence[str]]]) -> tuple[Waves, ...]:
