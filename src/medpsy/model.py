@@ -13,6 +13,7 @@ from medpsy.families.crossed import Crossed
 from medpsy.families.explained import Explained, has_locations
 from medpsy.families.method import method_rows
 from medpsy.families.nested import Nested
+from medpsy.groups.anchored import check_anchored
 from medpsy.groups.linear import group_cliques, linear_group_rows
 from medpsy.groups.occasions import occasion_rows, settled
 from medpsy.groups.rows import group_rows
@@ -91,6 +92,7 @@ def compose(spec: ModelSpec) -> ComposedModel:
     spec = completed(spec) if spec.linear is not None else written_out(spec)
     check(spec)
     require_groups(spec)
+    check_anchored(spec)
     spec = with_loadings(spec)
     order = (*decomposed(spec), *graph.order(spec))
     spec = _canonical(spec, order)

@@ -116,7 +116,8 @@ class RandomInterceptCrossLagged(_OverWaves):
     """Cross-lagged panel model within persons: stable differences between persons are taken out first.
 
     Parameters, labels and effects as in :class:`CrossLagged`; covariates explain the random intercepts. Three
-    waves or more are needed.
+    waves or more are needed. Of ordinal indicators the unit of a variable is the sd of its deviations at the
+    first wave.
 
     References
     ----------
@@ -171,6 +172,10 @@ class LatentGrowth(_OverWaves):
         When the waves were: slopes are change per unit of it, levels the values at the first.
     covariates : iterable of str
         Person variables that explain every level and slope.
+    family, equal, release
+        As in :class:`CrossLagged`. Of ordinal indicators the unit of a variable is its sd around the line of a
+        person at the first wave, and the mean of the level is 0 at the means of the covariates; sds of levels
+        and slopes and the means of slopes are free.
     priors, name, instrument, truth
         As in :class:`Model`.
 
@@ -186,6 +191,15 @@ class LatentGrowth(_OverWaves):
     >>> model = mp.LatentGrowth({"mood": "m1..m4"}, times=(0, 1, 2, 4))
     >>> model.name
     'growth'
+    >>> answers = [[f"m{wave}_{item}" for item in (1, 2, 3)] for wave in (1, 2, 3)]
+    >>> print(mp.LatentGrowth({"mood": answers}, family="graded").syntax)
+    mood_1 =~ m1_1..m1_3
+    mood_2 =~ m2_1..m2_3 + same*mood_1
+    mood_3 =~ m3_1..m3_3 + same*mood_1
+    level_mood =~ 1*mood_1 + 1*mood_2 + 1*mood_3
+    slope_mood =~ 0*mood_1 + 1*mood_2 + 2*mood_3
+    level_mood ~~ slope_mood
+    slope_mood ~ 1
     """
 
     kind = "growth"

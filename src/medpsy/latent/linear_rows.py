@@ -10,7 +10,9 @@ from medpsy.spec.model_spec import Covariance, ModelSpec, Path
 from medpsy.spec.parameters import ParameterRow
 from medpsy.spec.priors import parse_prior
 
-#: Priors on the internal scale, where observed variables are z-scored.
+#: Priors on the internal scale, where observed variables are z-scored. A latent variable above constructs of
+#: ordinal items is in the unit of the first of these, of which only a part is new at that occasion: it may well
+#: be larger than 1.
 PRIORS = {
     "loading": "Normal(0.6, 0.6)",
     "first loading": "LogNormal(-0.5, 0.6)",
@@ -20,6 +22,7 @@ PRIORS = {
     "intercept": "Normal(0, 1)",
     "residual_sd": "HalfNormal(1)",
     "construct_sd": "LogNormal(0, 0.5)",
+    "latent_sd": "HalfNormal(2)",
     "residual_correlation": "Beta(2, 2)",
     "correlation": "LKJ(2)",
 }
@@ -106,8 +109,18 @@ def _variances(spec: ModelSpec, layout: Any) -> Iterator[ParameterRow]:
             continue
         label, value = (c.label, c.value) if c is not None else (None, None)
         place = ("Variances", name, "~~", name, label, f"residual_sd.{name}")
-        kind = "construct_sd" if name in constructs else "residual_sd"
+        kind = "construct_sd" if name in constructs else _latent_kind(spec, name, constructs)
         yield _row(*place, PRIORS[kind], value)
+
+
+def _latent_kind(spec: ModelSpec, name: str, constructs: set[str]) -> str:
+    """Which prior the sd of a variable that is no construct has."""
+    above = {p.target for p in spec.paths if p.measured and p.source == name} & constructs
+    if not above:
+        return "residual_sd"
+    # A construct without a residual of its own is what its latent variables are: one of them stands for it.
+    whole = {c.left for c in spec.covariances if c.left == c.right and c.value == 0}
+    return "construct_sd" if len(above) == 1 and above <= whole else "latent_sd"
 
 
 def path_target(path: Path) -> str:

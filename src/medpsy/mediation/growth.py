@@ -2,6 +2,11 @@
 
 A variable at time t is level + slope * t + e. With a person variable as exposure, or with three variables,
 slopes mediate: slope of the mediator on the exposure (or its slope), slope of the outcome on both.
+
+Ordinal indicators have no unit and no zero: that of e at the first wave is its sd, and the level has mean 0 at
+the means of the covariates (McArdle, 1988, doi:10.1007/978-1-4613-0893-5_17, with the thresholds of Liu et
+al., 2017, doi:10.1037/met0000075). The sds of e at later waves, those of level and slope and the mean of the
+slope are free.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from medpsy.errors import SpecError
-from medpsy.mediation.waves import need, node, numbers_only, quote
+from medpsy.mediation.waves import need, node, one_unit, quote
 from medpsy.spec.waves import Waves
 
 
@@ -25,7 +30,7 @@ class GrowthDesign:
 
     def lines(self, waves: Waves) -> Iterator[str]:
         """Levels and slopes, their means and covariances, and the paths of a mediation."""
-        numbers_only(waves, "levels and slopes")
+        one_unit(waves, "levels and slopes")
         need(waves, 3, "a straight line through two of them fits everybody perfectly")
         for one in waves.series:
             columns = [node(one, t) for t in range(waves.count)]
@@ -34,7 +39,8 @@ class GrowthDesign:
             yield f"slope_{one.name} =~ {' + '.join(slopes)}"
             if not one.measured:
                 yield f"{' + '.join(columns)} ~ 0*1"
-            yield f"level_{one.name} ~ {'0*' if one.measured else ''}1"
+            if not waves.ordinal:
+                yield f"level_{one.name} ~ {'0*' if one.measured else ''}1"
             yield f"slope_{one.name} ~ 1"
         levels, slopes = ([f"{w}_{one.name}" for one in waves.series] for w in ("level", "slope"))
         paths = self._paths(waves, slopes)

@@ -2,6 +2,8 @@
 
 A variable is its mean, plus what a person has throughout (the random intercept), plus the deviation of that
 wave; the deviations follow the cross-lagged model. Intercepts are independent of deviations.
+
+Ordinal indicators have no unit: that of a variable is the sd of its deviations at the first wave.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from medpsy.mediation.waves import (
     lagged_effects,
     need,
     node,
-    numbers_only,
+    one_unit,
     path_label,
     quote,
     within_waves,
@@ -28,7 +30,7 @@ class RandomInterceptsDesign:
 
     def lines(self, waves: Waves) -> Iterator[str]:
         """Random intercepts, deviations, lagged paths among them, effects of a mediation."""
-        numbers_only(waves, "random intercepts")
+        one_unit(waves, "random intercepts")
         need(waves, 3, "with two, stable differences between persons cannot be told from carry-over")
         stable = [f"ri_{one.name}" for one in waves.series]
         within = [[f"w_{one.name}_{t + 1}" for one in waves.series] for t in range(waves.count)]
@@ -38,6 +40,8 @@ class RandomInterceptsDesign:
             for t, name in enumerate(columns):
                 yield f"{within[t][k]} =~ 1*{name}"
                 yield f"{name} ~~ 0*{name}"
+            if waves.ordinal:
+                yield f"{within[0][k]} ~~ 1*{within[0][k]}"
         for t in range(1, waves.count):
             for k, target in enumerate(waves.series):
                 labels = [path_label(source, target, t, waves) for source in waves.series]

@@ -3,6 +3,8 @@
 One file a design, found by :func:`wave_designs`. Indicators are the same at every wave: loadings and
 intercepts are equal over waves (so that change is change of the construct), the residuals of one indicator
 correlate over waves, and latent means are free from the second wave on (Little, 2013, ISBN 9781462510160).
+Ordinal indicators share slopes and thresholds (Liu et al., 2017, doi:10.1037/met0000075). What sets the scale
+is then the first wave: what nothing explains of its construct has mean 0 and variance 1 there.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Protocol
 
 from medpsy.errors import SpecError, nearest
 from medpsy.registry import parts
+from medpsy.spec.groups import SYNONYMS
 from medpsy.spec.model_spec import ModelSpec
 from medpsy.spec.same import with_same
 from medpsy.spec.syntax import parse_model
@@ -49,7 +52,7 @@ def wave_text(waves: Waves) -> str:
     if waves.kind not in known:
         raise SpecError(f"there is no design over waves '{waves.kind}'", hint=nearest(waves.kind, known))
     moving = waves.kind != "growth"
-    if waves.family != "gaussian":
+    if waves.ordinal:
         lines = [line for one in waves.series for line in same_items(one)]
     else:
         lines = [line for one in waves.series if one.measured for line in measurement(one, moving)]
@@ -61,7 +64,7 @@ def from_waves(spec: ModelSpec) -> ModelSpec:
     if spec.waves is None:
         return spec
     made = parse_model(wave_text(spec.waves), family=spec.waves.family, name=spec.name)
-    if spec.waves.family != "gaussian":
+    if spec.waves.ordinal:
         made = with_same(made, spec.waves.equal, spec.waves.release)
     return replace(made, priors=spec.priors, note=spec.note, definitions=made.definitions + spec.definitions)
 
@@ -88,12 +91,13 @@ def same_items(one: Series) -> Iterator[str]:
         yield f"{one.node(wave)} =~ {' + '.join(map(_quote, items))}{again}"
 
 
-def numbers_only(waves: Waves, what: str) -> None:
-    """Refuse ordinal indicators where a design adds latent variables without items."""
-    if waves.family != "gaussian":
+def one_unit(waves: Waves, what: str) -> None:
+    """Refuse ordinal indicators whose slopes differ freely between waves where waves are compared."""
+    words = {SYNONYMS.get(word, word) for word in waves.equal}
+    if waves.ordinal and not words & {"loadings", "slope"}:
         raise SpecError(
-            f"{what} have no items, and beside ordinal indicators they are too many to be integrated out",
-            hint="Use indicators that are numbers (family 'gaussian'), or the cross-lagged design.",
+            f"{what} compare a variable with itself at other waves, and the slopes of its indicators are free",
+            hint="Let equal hold 'loadings' and 'thresholds', and release single indicators.",
         )
 
 

@@ -1,6 +1,8 @@
-"""Scores on latent variables beyond the constructs: specific factors, testlets, a second-order construct.
+"""Scores on latent variables beyond the constructs: specific factors, testlets, a second-order construct, the
+levels and slopes of growth.
 
-Given the constructs they depend on nothing else but their own items, so that they are drawn after them.
+Given the constructs (and explained variables) they depend on nothing else but their own items, so that they
+are drawn after them.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from medpsy.bind import ModelData, local
+from medpsy.engines.base import observed_patterns
 from medpsy.families.nested import Nested, node_weights
 from medpsy.latent.base import system
 from medpsy.latent.second_order import SecondOrderStructure
@@ -29,7 +32,17 @@ def further_names(data: ModelData) -> list[str]:
         family = data.model.families[block.name]
         names += list(family.specific_names) if isinstance(family, Nested) else []
     structure = data.model.structure
-    return [*names, structure.higher] if isinstance(structure, SecondOrderStructure) else names
+    if isinstance(structure, SecondOrderStructure):
+        return [*names, structure.higher]
+    return [*names, *(data.layout.nodes[i] for i in without_items(data))]
+
+
+def without_items(data: ModelData) -> np.ndarray:
+    """Positions of the latent nodes without items that are normal given the other nodes."""
+    layout = data.layout
+    if layout.products.size or layout.not_normal:
+        return np.empty(0, dtype=int)
+    return np.setdiff1d(np.flatnonzero(~layout.latent), layout.measured)
 
 
 def further_scores(
@@ -74,8 +87,31 @@ def _one(data: ModelData, p: dict[str, np.ndarray], theta: np.ndarray, rng: np.r
         centre, variance = structure.given_constructs(p, theta - data.design @ mean.T)
         noise = np.sqrt(variance) * rng.standard_normal(len(theta))
         pieces.append((centre + noise, centre, np.full(len(theta), variance)))
+    elif (nodes := without_items(data)).size:
+        pieces += _given_nodes(data, p, theta, nodes, rng)
     draw, centre, spread = (np.stack(parts, axis=-1) for parts in zip(*pieces, strict=True))
     return draw, centre, spread
+
+
+def _given_nodes(
+    data: ModelData, p: dict[str, np.ndarray], theta: np.ndarray, nodes: np.ndarray, rng: np.random.Generator
+) -> list[Moments]:
+    """Draws, conditional means and variances of each of ``nodes`` given constructs and explained variables."""
+    mean, chol = system(data.model.structure.equations(p, data.layout, Numpy), data.layout, Numpy)
+    location, covariance = data.design @ mean.T, chol @ chol.T
+    values = data.observed - location
+    values[:, data.layout.factors] = theta - location[:, data.layout.factors]
+    out = np.empty((3, data.n_person, nodes.size))
+    for persons, numbers in observed_patterns(data):
+        known = np.concatenate([data.layout.factors, numbers])
+        gain = np.linalg.solve(covariance[np.ix_(known, known)], covariance[np.ix_(known, nodes)])
+        centre = location[np.ix_(persons, nodes)] + values[np.ix_(persons, known)] @ gain
+        spread = covariance[np.ix_(nodes, nodes)] - covariance[np.ix_(nodes, known)] @ gain
+        # Some of them may follow from the others: the root of a matrix that is not of full rank.
+        size, axes = np.linalg.eigh(spread)
+        noise = rng.standard_normal(centre.shape) @ (axes * np.sqrt(np.maximum(size, 0.0))).T
+        out[:, persons] = centre + noise, centre, np.broadcast_to(np.diag(spread), centre.shape)
+    return [(draw, centre, variance) for draw, centre, variance in np.moveaxis(out, 2, 0)]
 
 
 def _specific(

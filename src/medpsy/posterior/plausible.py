@@ -54,6 +54,6 @@ def plausible_values(result: Result, *, m: int = 20, seed: int = 0) -> pd.DataFr
     frame.insert(0, "person", np.tile(found["person"].to_numpy(), sets))
     frame.insert(0, "imputation", np.repeat(np.arange(1, sets + 1), persons))
     layout = result.data.layout
-    explained = [name for name, latent in zip(layout.nodes, layout.latent, strict=True) if not latent]
+    explained = [layout.nodes[i] for i in layout.measured]
     frame.attrs["contains"] = [*result.model.covariates, *explained]
     return frame

@@ -190,6 +190,9 @@ def completed(spec: ModelSpec) -> ModelSpec:
         if frozenset((left, right)) not in pairs:
             covariances.append(Covariance(left, right))
     means = {i.target for i in spec.linear.intercepts}
+    # What a latent variable with a mean of its own stands behind has its mean from there.
+    rising = {i.target for i in spec.linear.intercepts if i.value is None} & {*spec.latents}
+    means |= {p.target for p in paths if p.measured and p.source in rising and p.value != 0}
     moving = tuple(Intercept(one.construct) for one in spec.linear.same if one.construct not in means)
     spec = replace(spec, linear=replace(spec.linear, intercepts=spec.linear.intercepts + moving))
     assert spec.linear is not None
@@ -316,7 +319,9 @@ def _check_means(spec: ModelSpec) -> None:
                 hint=f"Leave '{one.target} ~ 1' out.",
             )
         free = one.value is None and one.target in spec.latents
-        if free and not any(item in settled or item in spec.latents for item in items):
+        # Of constructs only their families know what their items share.
+        elsewhere = {*spec.latents, *(c.name for c in spec.constructs)}
+        if free and not any(item in settled or item in elsewhere for item in items):
             raise ElementError(
                 f"the mean of '{one.target}' is free and so are the intercepts of all its indicators",
                 subject=subject,

@@ -78,12 +78,12 @@ class Waves:
             raise SpecError("the design has no variables", hint='Name them: {"stress": ["s1", "s2", "s3"]}.')
         for one in self.series:
             _check_series(one, self.count, self.series[0].name)
-        if self.family != "gaussian" and not all(one.measured for one in self.series):
+        if self.ordinal and not all(one.measured for one in self.series):
             raise SpecError(
                 f"family '{self.family}' is for indicators, and some variables are single columns",
                 hint="Give a list of indicators for every wave of every variable.",
             )
-        if self.family == "gaussian" and (self.equal != EQUAL or self.release):
+        if not self.ordinal and (self.equal != EQUAL or self.release):
             raise SpecError(
                 "equal and release are for ordinal indicators; loadings and intercepts of numbers are equal "
                 "over the waves",
@@ -99,6 +99,11 @@ class Waves:
     def count(self) -> int:
         """Number of waves."""
         return len(self.series[0].waves)
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether the indicators have categories."""
+        return self.family != "gaussian"
 
     @property
     def when(self) -> tuple[float, ...]:
