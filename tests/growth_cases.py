@@ -1,4 +1,4 @@
-"""Ordinal items of constructs that grow, or that have random intercepts: a separate simulator for the tests."""
+"""Ordinal items of constructs that grow or have random intercepts: a separate simulator for the tests."""
 
 from __future__ import annotations
 

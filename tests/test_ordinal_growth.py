@@ -1,4 +1,4 @@
-"""Levels, slopes and random intercepts above ordinal items: moments by hand, one density, scores, recovery."""
+"""Levels, slopes and random intercepts above ordinal items: moments by hand, density, scores, recovery."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ def two_series(seed: int = 1, n: int = 12) -> Grown:
 
 def by_hand(data: ModelData, p: dict[str, np.ndarray], times: tuple[float, ...]) -> tuple[Any, Any]:
     """Means (person, wave) and covariance (wave, wave) of one growing construct with covariate ``dose``."""
-    named = {q.name: dict(zip(q.coords[0], p[q.name], strict=True)) for q in data.parameters if len(q.dims) == 1}
+    named = {
+        q.name: dict(zip(q.coords[0], p[q.name], strict=True)) for q in data.parameters if len(q.dims) == 1
+    }
     effect, sd = named["path"], named["residual_sd"]
     column = data.layout.columns[0]
     dose = data.design[:, 1]
-    # A stated mean is that of persons whose covariates are zero, in raw units; unstated ones are 0 on average.
+    # A stated mean is that of persons whose covariates are zero; one that is not stated is 0 on average.
     shift = effect["slope_a~dose"] * column.centre / column.unit
     level = effect["level_a~dose"] * dose
     slope = named["intercept"]["slope_a"] + shift + effect["slope_a~dose"] * dose
@@ -84,7 +86,9 @@ def test_constructs_have_the_moments_of_growth() -> None:
 def test_constructs_have_the_moments_of_stable_parts_and_deviations() -> None:
     data = bind(stable(4).composed, grown(20, times=(0, 1, 2, 3), residual=(1,) * 4, items=3).survey)
     p = values_at(data, 3)
-    named = {q.name: dict(zip(q.coords[0], p[q.name], strict=True)) for q in data.parameters if len(q.dims) == 1}
+    named = {
+        q.name: dict(zip(q.coords[0], p[q.name], strict=True)) for q in data.parameters if len(q.dims) == 1
+    }
     sd, path = named["residual_sd"], named["path"]
     # What is new at wave s reaches wave t by the product of the paths between.
     reach = np.eye(4)
@@ -195,7 +199,14 @@ def test_levels_and_slopes_given_the_scores_are_those_of_a_normal() -> None:
     column = data.layout.columns[0]
     p = values_at(data, 1)
     places = {q.name: q.coords[0] for q in data.parameters if len(q.dims) == 1}
-    truth = {"level_a~dose": 0.5, "slope_a~dose": -0.3, "level_a": 1.2, "slope_a": 0.5, "a_2": 0.8, "a_3": 0.9}
+    truth = {
+        "level_a~dose": 0.5,
+        "slope_a~dose": -0.3,
+        "level_a": 1.2,
+        "slope_a": 0.5,
+        "a_2": 0.8,
+        "a_3": 0.9,
+    }
     p["path"] = np.array([truth[name] for name in places["path"]]) * column.unit
     p["residual_sd"] = np.array([truth[name] for name in places["residual_sd"]])
     p["intercept"] = np.array([0.4])
@@ -235,12 +246,37 @@ def test_two_series_are_sampled_and_said_to_be() -> None:
     noise = z @ eq.z.T * eq.d
     got = node_values(data, z, p)
     for series in "ab":
-        level, slope = (mean[:, at[f"{w}_{series}"]] + noise[:, at[f"{w}_{series}"]] for w in ("level", "slope"))
+        level, slope = (
+            mean[:, at[f"{w}_{series}"]] + noise[:, at[f"{w}_{series}"]] for w in ("level", "slope")
+        )
         for t in range(3):
             name = f"{series}_{t + 1}"
             want = level + t * slope + eq.d[at[name]] * latent[name]
             column = [block.name for block in data.blocks].index(name)
             np.testing.assert_allclose(got[:, column], want, rtol=1e-10, atol=1e-12)
+
+
+def test_sampled_persons_have_stable_parts_and_deviations() -> None:
+    """Constructs without a residual need no normal of their own."""
+    data = bind(stable().composed, grown(10, items=3).survey)
+    engine, _ = choose(data, "conditional")
+    assert engine.person_normals(data) == 4
+    p = values_at(data, 2)
+    z = np.random.default_rng(1).standard_normal((10, 4))
+    named = {
+        q.name: dict(zip(q.coords[0], p[q.name], strict=True)) for q in data.parameters if len(q.dims) == 1
+    }
+    sd, path, mean = named["residual_sd"], named["path"], named["intercept"]
+    names = [n for n in data.layout.nodes if not n.startswith("a_")]
+    own = dict(zip(names, z.T, strict=True))
+    from medpsy.engines.conditional import node_values
+
+    got, deviation = node_values(data, z, p), own["w_a_1"]
+    np.testing.assert_allclose(got[:, 0], sd["ri_a"] * own["ri_a"] + deviation, rtol=1e-10)
+    for t in (2, 3):
+        deviation = path[f"w_a_{t}~w_a_{t - 1}"] * deviation + sd[f"w_a_{t}"] * own[f"w_a_{t}"]
+        want = mean[f"a_{t}"] + sd["ri_a"] * own["ri_a"] + deviation
+        np.testing.assert_allclose(got[:, t - 1], want, rtol=1e-10)
 
 
 def test_mediation_by_growth_of_ordinal_items() -> None:
@@ -312,3 +348,56 @@ def test_many_steep_items_tell_what_the_scores_tell() -> None:
     at = place["residual_sd_log__"] + np.arange(4)
     assert (np.abs(want) < 0.35 * sd[at]).all(), (want, sd[at])
     assert abs(found["intercept"][0] - top[7]) < 0.35 * sd[place["intercept"]]
+
+
+def check_recovered(fit: Any, truth: dict[str, float]) -> None:
+    table = fit.summary().set_index(["lhs", "op", "rhs"])
+    for name, value in truth.items():
+        row = table.loc[tuple(name.split(" "))]
+        assert abs(row["mean"] - value) < 3.5 * row["sd"], (name, row["mean"], row["sd"], value)
+
+
+@pytest.mark.slow
+def test_growth_is_recovered() -> None:
+    made = grown(900, times=TIMES, effect=(0.4, -0.25), correlation=0.3, seed=11)
+    fit = growth(items=5, times=TIMES, covariates=["dose"]).fit(made.survey, seed=1, progress=False)
+    assert fit.result.provenance["engine"] == "quadrature"
+    truth = {
+        "level_a ~ dose": 0.4, "slope_a ~ dose": -0.25, "slope_a ~ 1": 0.4, "level_a ~~ level_a": 1.44,
+        "slope_a ~~ slope_a": 0.25, "level_a ~~ slope_a": 0.3 * 1.2 * 0.5, "a_2 ~~ a_2": 0.64,
+        "a_3 ~~ a_3": 0.81, "a_1 =~ a1_1": 1.2, "a_1 =~ a1_5": 2.2,
+    }  # fmt: skip
+    check_recovered(fit, truth)
+    found = fit.scores()
+    score = found["mean"].sel(factor="slope_a").to_numpy()
+    assert np.corrcoef(score, made.slope["a"])[0, 1] > 0.6
+    off = (score - made.slope["a"]) / found["sd"].sel(factor="slope_a").to_numpy()
+    assert abs(off.std() - 1.0) < 0.15
+
+
+@pytest.mark.slow
+def test_random_intercepts_are_recovered() -> None:
+    made = intercepts(1500, seed=4)
+    fit = stable(items=5, constant=True).fit(made.survey, seed=1, progress=False)
+    truth = {
+        "w_a_2 ~ w_a_1": 0.4, "ri_a ~~ ri_a": 1.0, "a_2 ~ 1": 0.3, "a_3 ~ 1": 0.1, "w_a_2 ~~ w_a_2": 0.81,
+        "w_a_3 ~~ w_a_3": 0.81,
+    }  # fmt: skip
+    check_recovered(fit, truth)
+
+
+@pytest.mark.slow
+def test_the_mode_of_four_waves_is_near_the_truth() -> None:
+    from medpsy.inference.prepare import prepared
+
+    made = grown(500, times=(0, 1, 2, 3), residual=(1.0, 0.8, 0.9, 1.0), seed=2)
+    data = bind(growth(4, items=5).composed, made.survey)
+    engine, _ = choose(data)
+    assert engine.name == "layered"
+    density, mode, _ = prepared(data, engine, None, [])
+    sd = np.sqrt((mode.spread**2).sum(1))
+    place = {slot.name: slot.start for slot in density.space.slots}
+    at = place["residual_sd_log__"] + np.arange(5)
+    truth = np.log([1.2, 0.5, 0.8, 0.9, 1.0])
+    assert (np.abs(mode.u[at] - truth) < 3.5 * sd[at]).all()
+    assert abs(mode.u[place["intercept"]] - 0.4) < 3.5 * sd[place["intercept"]]

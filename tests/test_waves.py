@@ -128,7 +128,9 @@ def test_bad_input_is_refused(make: object, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted({*MODELS.glob("waves-*.toml")} - {*MODELS.glob("*-ordinal.toml")}), ids=lambda path: path.stem
+    "path",
+    sorted({*MODELS.glob("waves-*.toml")} - {*MODELS.glob("*-ordinal.toml")}),
+    ids=lambda path: path.stem,
 )
 def test_model_files_simulate_their_truth(path: Path) -> None:
     """Maximum likelihood on 4,000 simulated persons is the truth, path by path."""

@@ -6,6 +6,8 @@ CATEGORY = "category"
 STEP = "step"
 FACTOR = "factor"
 FACTOR_2 = "factor_2"
+#: Constructs and latent variables without items, of the persons of which normals are sampled.
+LATENT = "latent"
 PATH = "path"
 NODE = "node"
 CHAIN = "chain"

@@ -17,6 +17,7 @@ from medpsy.dims import (
     CHAIN,
     CONSTANT,
     DRAW,
+    LATENT,
     LOG_LIKELIHOOD,
     OBSERVED,
     PERSON,
@@ -24,6 +25,7 @@ from medpsy.dims import (
     SAMPLE_STATS,
 )
 from medpsy.engines.base import LikelihoodEngine, choose, terms_of, without_integrated
+from medpsy.engines.conditional import sampled
 from medpsy.engines.two_level import TwoLevel
 from medpsy.errors import SpecError
 from medpsy.model import ComposedModel
@@ -155,12 +157,6 @@ def _sample(
     return posterior
 
 
-def _latent_names(data: ModelData) -> list[str]:
-    """Latent nodes that sampled normals stand for: constructs, and one of second order with paths."""
-    layout = data.layout
-    return [name for name, family in zip(layout.nodes, layout.families, strict=True) if family == "latent"]
-
-
 def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr.DataTree:
     """Everything as a DataTree that ArviZ understands."""
     import xarray as xr
@@ -182,8 +178,8 @@ def _tree(data: ModelData, posterior: Posterior, engine: LikelihoodEngine) -> xr
     variables = {p.name: ((*lead, *p.dims), posterior.values[p.name]) for p in data.parameters}
     person = data.person.astype(str)
     if "z" in posterior.values:
-        labels |= {PERSON: person, "factor": _latent_names(data)}
-        variables["z"] = ((*lead, PERSON, "factor"), posterior.values["z"])
+        labels |= {PERSON: person, LATENT: [data.layout.nodes[i] for i in sampled(data)]}
+        variables["z"] = ((*lead, PERSON, LATENT), posterior.values["z"])
     for name, (dims, value) in derived(data, posterior.values).items():
         variables[name] = ((*lead, *dims), value)
     ratio = {

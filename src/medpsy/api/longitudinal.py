@@ -173,8 +173,8 @@ class LatentGrowth(_OverWaves):
     covariates : iterable of str
         Person variables that explain every level and slope.
     family, equal, release
-        As in :class:`CrossLagged`. Of ordinal indicators the unit of a variable is its sd around the line of a
-        person at the first wave, and the mean of the level is 0 at the means of the covariates; sds of levels
+        As in :class:`CrossLagged`. Of ordinal indicators the unit of a variable is its sd around a person's
+        line at the first wave, and the mean of the level is 0 at the means of the covariates; sds of levels
         and slopes and the means of slopes are free.
     priors, name, instrument, truth
         As in :class:`Model`.

@@ -42,8 +42,8 @@ class Conditional:
         return Verdict(True, "persons sampled")
 
     def person_normals(self, data: ModelData) -> int:
-        """One per construct, and for one of second order with paths of its own."""
-        return int(_latent(data).size)
+        """One per construct, and for latent variables without items; none for what has no residual."""
+        return int(sampled(data).size)
 
     def settings(self, data: ModelData, size: int | None = None) -> None:
         """Nothing is needed."""
@@ -73,16 +73,18 @@ def node_values(data: ModelData, z: np.ndarray, p: dict[str, np.ndarray]) -> np.
     return np.stack([value[node] for node in data.layout.factors], axis=1)
 
 
-def _latent(data: ModelData) -> np.ndarray:
-    """Positions of the latent nodes, with items or without."""
-    return np.setdiff1d(np.arange(len(data.layout.nodes)), data.layout.measured)
+def sampled(data: ModelData) -> np.ndarray:
+    """Positions of the latent nodes, with items or without, that are more than what explains them."""
+    still = getattr(data.model.structure, "still", None)
+    gone = data.layout.measured if still is None else [*data.layout.measured, *still(data.layout)]
+    return np.setdiff1d(np.arange(len(data.layout.nodes)), gone)
 
 
 def _walk(data: ModelData, z: Any, eq: Any, p: dict[str, Any], xp: Any) -> tuple[dict[int, Any], Any]:
     """Values of all nodes in topological order, and the log-density of the observed ones."""
     layout = data.layout
     base = xp.constant(data.design) @ xp.swapaxes(eq.g, 0, 1)
-    latent = _latent(data)
+    latent = sampled(data)
     factor_of = {node: d for d, node in enumerate(latent)}
     noise = z @ xp.swapaxes(eq.z[latent][:, latent], 0, 1)
     value: dict[int, Any] = {}
@@ -99,7 +101,7 @@ def _walk(data: ModelData, z: Any, eq: Any, p: dict[str, Any], xp: Any) -> tuple
                     own = p["path"][i] * reduce(mul, (value[node] for node in c.times))
                 eta = eta + own * value[c.source]
         if family is None:
-            value[node] = eta + eq.d[node] * noise[:, factor_of[node]]
+            value[node] = eta + eq.d[node] * noise[:, factor_of[node]] if node in factor_of else eta
             continue
         y = data.observed[:, node]
         given = xp.constant((~np.isnan(y)).astype(float))

@@ -9,8 +9,9 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from medpsy.bind import ModelData, local
-from medpsy.dims import ANSWERS, FACTOR, PERSON
+from medpsy.dims import ANSWERS, LATENT, PERSON
 from medpsy.engines.base import LikelihoodEngine, terms_of
+from medpsy.engines.conditional import sampled
 from medpsy.inference.tensor_ops import Tensor
 from medpsy.parameter import NEVER, Group, Parameter
 from medpsy.spec.expressions import parse_expression
@@ -39,7 +40,7 @@ def build(data: ModelData, engine: LikelihoodEngine, settings: Any = None) -> pm
         for parameter in data.parameters:
             p[parameter.name] = _variable(parameter, p)
         if engine.person_normals(data):
-            p["z"] = pm.Normal("z", 0.0, 1.0, dims=(PERSON, FACTOR))
+            p["z"] = pm.Normal("z", 0.0, 1.0, dims=(PERSON, LATENT))
         _deterministics(data, p)
         _likelihood(data, engine, settings, p)
     return model
@@ -50,8 +51,7 @@ def _coords(data: ModelData) -> dict[str, Any]:
     coords: dict[str, Any] = {PERSON: data.person.astype(str)}
     if data.layout.levels is not None:
         coords["cluster"] = list(data.layout.levels.labels)
-    families = zip(data.layout.nodes, data.layout.families, strict=True)
-    coords[FACTOR] = [name for name, family in families if family == "latent"]
+    coords[LATENT] = [data.layout.nodes[i] for i in sampled(data)]
     for parameter in data.parameters:
         for dim, labels in zip(parameter.dims, parameter.coords, strict=True):
             coords[dim] = list(labels)

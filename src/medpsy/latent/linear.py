@@ -119,6 +119,11 @@ class LinearStructure:
         found = {"path": np.array(loads), "residual_sd": np.full(plan.sd.free, 0.7)}
         return {name: value for name, value in found.items() if value.size}
 
+    def still(self, layout: Layout) -> np.ndarray:
+        """Positions of the nodes whose residual variance is fixed to 0."""
+        sd = self.plan(layout).sd
+        return np.flatnonzero((sd.scale == 0) & (sd.offset == 0))
+
     def sds(self, p: dict[str, Any], layout: Layout, xp: Any) -> Any:
         """Residual sd of every node (..., node), internal scale."""
         return self.plan(layout).sd.full(p, "residual_sd", xp)

@@ -11,8 +11,7 @@ from medpsy.spec.parameters import ParameterRow
 from medpsy.spec.priors import parse_prior
 
 #: Priors on the internal scale, where observed variables are z-scored. A latent variable above constructs of
-#: ordinal items is in the unit of the first of these, of which only a part is new at that occasion: it may well
-#: be larger than 1.
+#: ordinal items is in the unit of what is left of the first of these, and may well be larger than that.
 PRIORS = {
     "loading": "Normal(0.6, 0.6)",
     "first loading": "LogNormal(-0.5, 0.6)",

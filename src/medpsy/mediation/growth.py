@@ -3,10 +3,9 @@
 A variable at time t is level + slope * t + e. With a person variable as exposure, or with three variables,
 slopes mediate: slope of the mediator on the exposure (or its slope), slope of the outcome on both.
 
-Ordinal indicators have no unit and no zero: that of e at the first wave is its sd, and the level has mean 0 at
-the means of the covariates (McArdle, 1988, doi:10.1007/978-1-4613-0893-5_17, with the thresholds of Liu et
-al., 2017, doi:10.1037/met0000075). The sds of e at later waves, those of level and slope and the mean of the
-slope are free.
+Ordinal indicators have no unit and no zero (Liu et al., 2017, doi:10.1037/met0000075): the unit is the sd of
+e at the first wave, and the level has mean 0 at the means of the covariates. The sds of e at later waves,
+those of level and slope and the mean of the slope are free.
 """
 
 from __future__ import annotations

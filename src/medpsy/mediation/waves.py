@@ -96,7 +96,7 @@ def one_unit(waves: Waves, what: str) -> None:
     words = {SYNONYMS.get(word, word) for word in waves.equal}
     if waves.ordinal and not words & {"loadings", "slope"}:
         raise SpecError(
-            f"{what} compare a variable with itself at other waves, and the slopes of its indicators are free",
+            f"{what} compare a variable with itself over waves, and the slopes of its indicators are free",
             hint="Let equal hold 'loadings' and 'thresholds', and release single indicators.",
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate
 import numpy as np
 
 from medpsy.derive import derived, standardised
-from medpsy.dims import ANSWERS, CHAIN, DRAW, LOG_LIKELIHOOD, OBSERVED, PERSON, POSTERIOR
+from medpsy.dims import ANSWERS, CHAIN, DRAW, LATENT, LOG_LIKELIHOOD, OBSERVED, PERSON, POSTERIOR
 from medpsy.errors import SpecError, nearest
 from medpsy.result import Result
 
@@ -70,7 +70,7 @@ def _view(result: Result, g: int) -> Result:
         for name, (dims, value, shape) in named.items()
     }
     if "z" in values:
-        content["z"] = ((CHAIN, DRAW, PERSON, "factor"), values["z"])
+        content["z"] = ((CHAIN, DRAW, PERSON, LATENT), values["z"])
     for name, (dims, value) in derived(part, values).items():
         content.setdefault(name, ((CHAIN, DRAW, *dims), value))
     shared = [one.name for one in part.model.spec.definitions if one.name in result.tree[POSTERIOR].data_vars]

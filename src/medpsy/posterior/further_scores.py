@@ -96,7 +96,7 @@ def _one(data: ModelData, p: dict[str, np.ndarray], theta: np.ndarray, rng: np.r
 def _given_nodes(
     data: ModelData, p: dict[str, np.ndarray], theta: np.ndarray, nodes: np.ndarray, rng: np.random.Generator
 ) -> list[Moments]:
-    """Draws, conditional means and variances of each of ``nodes`` given constructs and explained variables."""
+    """Draws, conditional means and variances of ``nodes`` given constructs and explained variables."""
     mean, chol = system(data.model.structure.equations(p, data.layout, Numpy), data.layout, Numpy)
     location, covariance = data.design @ mean.T, chol @ chol.T
     values = data.observed - location
