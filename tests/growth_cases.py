@@ -29,6 +29,7 @@ def asked(
     *,
     items: int = 5,
     steep: float = 1.0,
+    wide: float = 1.0,
     variables: dict[str, np.ndarray] | None = None,
 ) -> Survey:
     """Every series asked by the same graded items at every wave: module ``a1`` has a1_1, a1_2 ..."""
@@ -37,8 +38,7 @@ def asked(
     for name, score in scores.items():
         for wave, theta in enumerate(score.T, 1):
             latent = theta[:, None] * slope + rng.logistic(size=(len(theta), items))
-            # Steep items would all be answered at the ends: their thresholds lie as far apart.
-            cuts = steep * (place[:, None] + CUTS)
+            cuts = wide * slope[:, None] * (place[:, None] + CUTS) / 1.7
             codes.append((latent[:, :, None] > cuts).sum(-1))
             names = tuple(f"{name}{wave}_{j + 1}" for j in range(items))
             modules.append(Module(f"{name}{wave}", names, CODES))
@@ -69,6 +69,7 @@ def grown(
     effect: tuple[float, float] = (0.0, 0.0),
     items: int = 5,
     steep: float = 1.0,
+    wide: float = 1.0,
     seed: int = 1,
 ) -> Grown:
     """One series ``a``; a normal variable ``dose`` with ``effect`` on level and slope."""
@@ -80,7 +81,7 @@ def grown(
     slope = slope + slope_sd * (correlation * u + np.sqrt(1 - correlation**2) * v)
     e = rng.standard_normal((n, len(times))) * np.array(residual)
     score = level[:, None] + slope[:, None] * (np.array(times) - times[0]) + e
-    survey = asked({"a": score}, rng, items=items, steep=steep, variables={"dose": dose})
+    survey = asked({"a": score}, rng, items=items, steep=steep, wide=wide, variables={"dose": dose})
     return Grown(survey, {"a": level}, {"a": slope}, {"a": score})
 
 

@@ -16,6 +16,9 @@ from medpsy.errors import FitError
 #: Half-width of the grid in sds of a construct.
 REACH = 6.0
 
+#: How far the window of a person reaches to either side, in sds of the posterior of the score.
+SIDE = 4.0
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -105,7 +108,7 @@ def fitted_windows(
     ----------
     mean, sd : ndarray, shape (row, factor)
     away : ndarray, shape (row, factor), or float
-        How far the means wander while the parameters do: windows reach so much further.
+        How far windows wander while the parameters do: they reach so much further.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def fitted_windows(
     windows : tuple of ndarray of int
         First and one-past-last node, each (row, factor).
     """
-    reach = 4.0 * fineness**0.5 * sd + away
+    reach = SIDE * fineness**0.5 * sd + away
     low, high = mean - reach, mean + reach
     grid = fitted_grid(low.min(0), high.max(0), np.quantile(sd, 0.02, axis=0), 1.6 / fineness)
     return grid, windows_over(grid, low, high)

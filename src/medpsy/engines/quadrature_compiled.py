@@ -9,7 +9,7 @@ import numpy as np
 
 from medpsy.bind import ModelData
 from medpsy.engines.answer_tables import AnswerTables
-from medpsy.engines.grid import Grid, fitted_windows
+from medpsy.engines.grid import SIDE, Grid, fitted_windows
 from medpsy.engines.patterns import Patterns, collapse
 from medpsy.engines.quadrature_kernel import (
     expected_counts,
@@ -173,11 +173,17 @@ class CompiledQuadrature:
         self, p: dict[str, np.ndarray], fineness: float = 1.0, at: Sequence[dict[str, np.ndarray]] = ()
     ) -> CompiledQuadrature:
         """Grid and windows fitted to the posteriors of the persons at ``p``, and where ``at`` moves them."""
-        mean, covariance = self.moments(self._run(p))
-        sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        moved = (abs(self.moments(self._run(other))[0] - mean) for other in at)
-        away = np.max([np.zeros_like(mean), *moved], axis=0)
+        mean, sd = self._centres(p)
+        away = np.zeros_like(mean)
+        for other in at:
+            centre, spread = self._centres(other)
+            away = np.maximum(away, abs(centre - mean) + SIDE * np.maximum(spread - sd, 0.0))
         return CompiledQuadrature(self.data, *fitted_windows(mean, sd, fineness, away), self.patterns)
+
+    def _centres(self, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior means and sds (row, factor) of the scores."""
+        mean, covariance = self.moments(self._run(p))
+        return mean, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
         """Log-likelihood minus that on half the spacing over the whole grid.

@@ -35,8 +35,11 @@ MOST_SHRUNK = 2.0
 #: Where their draws, which reach further than these points, are nearly always good enough.
 FIRST_SHRUNK = {1: MOST_SHRUNK}
 
-#: Points near the mode that windows of persons reach to where differences are shrunk.
+#: Points near the mode that windows of persons reach to where differences are shrunk, or where the sds of
+#: levels, slopes and what is left of the constructs are known only together.
 WANDERED = 8
+#: How fine numerics begin there.
+FIRST_WANDERED = 1.25
 
 #: With more persons errors of the log-likelihood are judged by how they vary over the posterior: a constant
 #: changes nothing.
@@ -84,8 +87,20 @@ def prepared(
 
 def refined(density: Density, mode: Mode, fineness: float) -> Density:
     """The same density on other numerics, fitted at the mode."""
-    likelihood = density.likelihood.adapted(density.space.constrain(mode.u), fineness)
-    return Density(density.data, likelihood, density.space.products)
+    at = near(density, mode, np.random.default_rng(2)) if wanders(density.data) else []
+    return _on(density, density.likelihood, density.space.constrain(mode.u), fineness, at)
+
+
+def wanders(data: ModelData) -> bool:
+    """Whether the scores of persons move much with parameters that are uncertain."""
+    shrunk = data.groups is not None and data.groups.shrunk
+    return shrunk or (data.model.spec.linear is not None and bool(data.model.spec.latents and data.blocks))
+
+
+def near(density: Density, mode: Mode, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+    """Values at some points as far from the mode as draws are."""
+    around = mode.u + rng.standard_normal((WANDERED, density.size)) @ mode.spread.T
+    return [density.space.constrain(u) for u in around]
 
 
 def opened(data: ModelData, engine: LikelihoodEngine, nodes: int | None) -> CompiledLikelihood:
@@ -111,15 +126,16 @@ def _tuned(
     at: list[dict[str, np.ndarray]] = []
     # Where differences are shrunk the posterior is no normal: some of its points lie where no draw will.
     few = OUTLYING if density.data.groups is not None and density.data.groups.shrunk else 0
-    first = (FIRST_SHRUNK if few else FIRST_FINENESS).get(density.data.n_factor, 1.25 if few else 1.0)
+    moving = wanders(density.data)
+    usual = FIRST_SHRUNK if few else FIRST_FINENESS
+    first = usual.get(density.data.n_factor, FIRST_WANDERED if moving else 1.0)
     for fineness in [f for f in FINENESS if first <= f <= (MOST_SHRUNK if few else FINENESS[-1])]:
         density = _on(density, coarse, values, fineness, at)
         if mode is None:
             mode = find_mode(density, start, spread)
-            if few:
+            if moving:
                 # Shrunk differences leave a group's mean uncertain, and with it where all of its persons are.
-                around = mode.u + rng.standard_normal((WANDERED, density.size)) @ mode.spread.T
-                at = [density.space.constrain(u) for u in around]
+                at = near(density, mode, rng)
                 density = _on(density, coarse, values, fineness, at)
         base = reference_error(density, mode)
         # A little further than the normal at the mode says: posteriors of slopes are skewed.
