@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import medpsy as mp
-from growth_cases import CUTS, Grown, asked, columns, grown, intercepts
+from growth_cases import CUTS, Grown, asked, columns, grown
 from medpsy.bind import ModelData, bind
 from medpsy.engines.base import choose
 from medpsy.engines.grid import Grid
@@ -354,56 +354,3 @@ def test_many_steep_items_tell_what_the_scores_tell() -> None:
             found.append(gradient[name][i])
             want.append((ahead - behind) / 2e-4)
     np.testing.assert_allclose(found, want, rtol=0.1, atol=0.03 * np.abs(want).max())
-
-
-def check_recovered(fit: Any, truth: dict[str, float]) -> None:
-    table = fit.summary().set_index(["lhs", "op", "rhs"])
-    for name, value in truth.items():
-        row = table.loc[tuple(name.split(" "))]
-        assert abs(row["mean"] - value) < 3.5 * row["sd"], (name, row["mean"], row["sd"], value)
-
-
-@pytest.mark.slow
-def test_growth_is_recovered() -> None:
-    made = grown(900, times=TIMES, effect=(0.4, -0.25), correlation=0.3, seed=11)
-    fit = growth(items=5, times=TIMES, covariates=["dose"]).fit(made.survey, seed=1, progress=False)
-    assert fit.result.provenance["engine"] == "quadrature"
-    truth = {
-        "level_a ~ dose": 0.4, "slope_a ~ dose": -0.25, "slope_a ~ 1": 0.4, "level_a ~~ level_a": 1.44,
-        "slope_a ~~ slope_a": 0.25, "level_a ~~ slope_a": 0.3 * 1.2 * 0.5, "a_2 ~~ a_2": 0.64,
-        "a_3 ~~ a_3": 0.81, "a_1 =~ a1_1": 1.2, "a_1 =~ a1_5": 2.2,
-    }  # fmt: skip
-    check_recovered(fit, truth)
-    found = fit.scores()
-    score = found["mean"].sel(factor="slope_a").to_numpy()
-    assert np.corrcoef(score, made.slope["a"])[0, 1] > 0.6
-    off = (score - made.slope["a"]) / found["sd"].sel(factor="slope_a").to_numpy()
-    assert abs(off.std() - 1.0) < 0.15
-
-
-@pytest.mark.slow
-def test_random_intercepts_are_recovered() -> None:
-    made = intercepts(1500, seed=4)
-    fit = stable(items=5, constant=True).fit(made.survey, seed=1, progress=False)
-    truth = {
-        "w_a_2 ~ w_a_1": 0.4, "ri_a ~~ ri_a": 1.0, "a_2 ~ 1": 0.3, "a_3 ~ 1": 0.1, "w_a_2 ~~ w_a_2": 0.81,
-        "w_a_3 ~~ w_a_3": 0.81,
-    }  # fmt: skip
-    check_recovered(fit, truth)
-
-
-@pytest.mark.slow
-def test_the_mode_of_four_waves_is_near_the_truth() -> None:
-    from medpsy.inference.prepare import prepared
-
-    made = grown(500, times=(0, 1, 2, 3), residual=(1.0, 0.8, 0.9, 1.0), seed=2)
-    data = bind(growth(4, items=5).composed, made.survey)
-    engine, _ = choose(data)
-    assert engine.name == "layered"
-    density, mode, _ = prepared(data, engine, None, [])
-    sd = np.sqrt((mode.spread**2).sum(1))
-    place = {slot.name: slot.start for slot in density.space.slots}
-    at = place["residual_sd_log__"] + np.arange(5)
-    truth = np.log([1.2, 0.5, 0.8, 0.9, 1.0])
-    assert (np.abs(mode.u[at] - truth) < 3.5 * sd[at]).all()
-    assert abs(mode.u[place["intercept"]] - 0.4) < 3.5 * sd[place["intercept"]]

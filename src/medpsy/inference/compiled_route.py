@@ -20,7 +20,7 @@ from medpsy.inference.leave_out import Sampler, efficiency, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.native import pointwise
 from medpsy.inference.nuts import Draws, sample
-from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined
+from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined, wanders
 from medpsy.inference.products import in_products
 from medpsy.jit import announced
 
@@ -132,8 +132,7 @@ def _sampled(
         posterior = _resampled(density, mode, draws, chains, seed, log)
         if posterior is not None:
             return posterior
-    groups = density.data.groups
-    rungs = _ladder(draws, tune, target_accept, mode.converged, groups is not None and groups.shrunk)
+    rungs = _ladder(draws, tune, target_accept, mode.converged, wanders(density.data))
     result = _climbed(density, mode, rungs, draws is None, chains, seed, cores, progress, log)
 
     def without(other: ModelData) -> np.ndarray:
@@ -224,14 +223,14 @@ class Rung:
 
 
 def _ladder(
-    draws: int | None, tune: int | None, target_accept: float | None, clean: bool, shrunk: bool
+    draws: int | None, tune: int | None, target_accept: float | None, clean: bool, moving: bool
 ) -> list[Rung]:
-    """What to try in turn; more carefully from the start where differences are shrunk."""
+    """What to try in turn; more carefully from the start where the posterior is far from normal."""
     kept = draws or DRAWS
     if tune is not None or target_accept is not None:
         return [Rung(0, kept, tune or WARM_UP, target_accept or ACCEPT)]
     more = draws or 2 * DRAWS
-    first = Rung(0, kept, 400, 0.85) if shrunk else Rung(0, kept, WARM_UP, ACCEPT)
+    first = Rung(0, kept, 400, 0.85) if moving else Rung(0, kept, WARM_UP, ACCEPT)
     rungs = [first, Rung(1, more, 1000, 0.95), Rung(2, more, 2000, 0.99)]
     return rungs if clean else rungs[1:]
 
