@@ -71,6 +71,16 @@ def test_text_says_it_all() -> None:
     assert rows["residual_sd.w_a_2"] == "LogNormal(0, 0.5)" and rows["residual_sd.ri_a"] == "HalfNormal(2)"
 
 
+def test_equations_say_what_is_free() -> None:
+    lines = growth(covariates=["dose"]).equations
+    assert "slope_a = [slope_a~1] + [slope_a~dose] * dose + e_slope_a" in lines
+    assert {"e_a_1 ~ N(0, 1)", "e_a_2 ~ N(0, [a_2~~a_2])"} <= set(lines)
+    lines = stable().equations
+    assert {"a_2 = [a_2~1] + 1 * ri_a + 1 * w_a_2", "w_a_1 ~ N(0, 1)", "ri_a ~ N(0, [ri_a~~ri_a])"} <= set(
+        lines
+    )
+
+
 def test_constructs_have_the_moments_of_growth() -> None:
     data = bind(growth(times=TIMES, covariates=["dose"]).composed, grown(20, items=3).survey)
     for seed in range(5):

@@ -28,8 +28,10 @@ def check_recovered(fit: Any, truth: dict[str, float]) -> None:
 
 @pytest.mark.slow
 def test_growth_is_recovered() -> None:
-    made = grown(900, times=TIMES, effect=(0.4, -0.25), correlation=0.3, seed=11)
-    fit = growth(times=TIMES, covariates=["dose"]).fit(made.survey, seed=1, progress=False)
+    made = grown(500, times=TIMES, effect=(0.4, -0.25), correlation=0.3, seed=11)
+    fit = growth(times=TIMES, covariates=["dose"]).fit(
+        made.survey, seed=1, draws=300, chains=2, progress=False
+    )
     assert fit.result.provenance["engine"] == "quadrature"
     truth = {
         "level_a ~ dose": 0.4, "slope_a ~ dose": -0.25, "slope_a ~ 1": 0.4, "level_a ~~ level_a": 1.44,
@@ -46,9 +48,9 @@ def test_growth_is_recovered() -> None:
 
 @pytest.mark.slow
 def test_random_intercepts_are_recovered() -> None:
-    made = intercepts(1500, seed=4)
+    made = intercepts(700, seed=4)
     fit = mp.RandomInterceptCrossLagged({"a": columns("a", 3)}, family="graded", constant=True).fit(
-        made.survey, seed=1, progress=False
+        made.survey, seed=1, draws=300, chains=2, progress=False
     )
     truth = {
         "w_a_2 ~ w_a_1": 0.4, "ri_a ~~ ri_a": 1.0, "a_2 ~ 1": 0.3, "a_3 ~ 1": 0.1, "w_a_2 ~~ w_a_2": 0.81,

@@ -23,7 +23,7 @@ def equations(model: ComposedModel) -> list[str]:
         terms = " + ".join((*plain, *pooled))
         family = families[node]
         if family is None:
-            lines.append(f"{node} = {terms} + e_{node}")
+            lines.append(f"{node} = {_mean(model, node)}{terms}{_left(model, node)}")
         else:
             lines.append(family.formula.format(name=node, terms=terms))
     lines += _residuals(model, latent)
@@ -98,6 +98,8 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
     latent = [c.name for c in model.constructs]
     prior = next((str(row.prior) for row in model.table if row.target == "correlation"), "")
     given = f", given {', '.join(model.covariates)}" if model.covariates else ""
+    if model.spec.linear is not None:
+        return _linear_residuals(model, prior)
     if model.spec.second_order is not None:
         higher = model.spec.second_order.name
         terms = f"loading * {higher} + sqrt(1 - loading^2) * e, e ~ N(0, 1)"
@@ -119,3 +121,44 @@ def _residuals(model: ComposedModel, correlated: bool) -> list[str]:
     alone = [name for name in latent if name not in joined]
     lines += [f"{f'e_{name}' if name in explained else name} ~ N(0, 1)" for name in alone]
     return lines
+
+
+def _mean(model: ComposedModel, node: str) -> str:
+    """The stated intercept of a latent variable of a linear model, as the first term."""
+    stated = model.spec.linear.intercepts if model.spec.linear is not None else ()
+    one = next((i for i in stated if i.target == node and i.value != 0), None)
+    if one is None:
+        return ""
+    return f"{one.label or f'[{node}~1]' if one.value is None else f'{one.value:g}'} + "
+
+
+def _left(model: ComposedModel, node: str) -> str:
+    """The residual as the last term, where there is one."""
+    none = model.spec.linear is not None and _variance(model, node) == "0"
+    return "" if none else f" + e_{node}"
+
+
+def _variance(model: ComposedModel, node: str) -> str:
+    """The residual variance of a variable of a linear model: its value, label or name."""
+    own = next((c for c in model.spec.covariances if c.left == c.right == node), None)
+    if own is None:
+        first = node in {c.name for c in model.spec.constructs} and model.spec.same_as(node) is None
+        return "1" if first else f"[{node}~~{node}]"
+    return f"{own.value:g}" if own.value is not None else own.label or f"[{node}~~{node}]"
+
+
+def _linear_residuals(model: ComposedModel, prior: str) -> list[str]:
+    """Of constructs and latent variables: variances free, fixed or shared, whole groups that correlate."""
+    nodes, explained = model.sketch.nodes, set(model.spec.targets)
+    names = {n: f"e_{n}" if n in explained else n for n in nodes}
+    lines = []
+    for clique in model.sketch.cliques:
+        own = [nodes[i] for i in clique]
+        sizes = ", ".join(_variance(model, name) for name in own)
+        lines.append(
+            f"({', '.join(names[n] for n in own)}) ~ N(0, R), variances ({sizes}), correlations {prior}"
+        )
+    joined = {nodes[i] for clique in model.sketch.cliques for i in clique}
+    latent = [n for n, f in zip(nodes, model.sketch.observed, strict=True) if f is None and n not in joined]
+    sizes_of = {name: _variance(model, name) for name in latent}
+    return [*lines, *(f"{names[n]} ~ N(0, {size})" for n, size in sizes_of.items() if size != "0")]

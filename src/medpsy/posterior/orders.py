@@ -125,12 +125,12 @@ def assumptions(result: Result) -> list[str]:
         out = [*_no_confounding(design), *_measurement(model), _straight_lines(design), _occasion(design)]
         return [*out, *_equivalence(model, design)]
     given = set(model.covariates)
-    structural = [path for path in model.spec.paths if path.source not in given]
+    structural = [path for path in model.spec.paths if path.source not in given and not path.measured]
     if not structural:
         return []
     out = []
     for target in dict.fromkeys(path.target for path in structural):
-        sources = [path.source for path in model.spec.paths if path.target == target]
+        sources = [path.source for path in model.spec.paths if path.target == target and not path.measured]
         out.append(
             f"Nothing outside the model affects both {target} and any of {', '.join(sources)} beyond what "
             "these explain of each other."
