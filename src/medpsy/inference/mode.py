@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 
 from medpsy.errors import FitError
 from medpsy.inference.density import Density
@@ -66,8 +67,6 @@ def climb(
 
     ``spread`` (size, size), a guess of the posterior's Cholesky factor, makes the search much shorter.
     """
-    from scipy.optimize import minimize
-
     density.check_start(start)
     spread = np.eye(density.size) if spread is None else spread
     evaluate = quick(density, start)

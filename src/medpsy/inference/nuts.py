@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import nutpie  # noqa: F401  (before processes fork, so that none of them imports it again)
 
 from medpsy.inference.density import Density
 from medpsy.inference.mode import Mode
@@ -95,8 +96,6 @@ def sample(
     KeyboardInterrupt
         Interrupted before any chain had 20 draws.
     """
-    import nutpie  # noqa: F401  (before processes fork, so that none of them imports it again)
-
     plan = Plan(draws, tune, target_accept)
     line = Line("sampling", chains * (draws + tune), progress)
     workers = min(cores, chains)
