@@ -93,7 +93,7 @@ def test_averages_of_products_of_random_slopes_hold_in_simulation() -> None:
         (lambda: mp.Mediation("x", "m", "y", clusters="x"), "has another role"),
         (lambda: mp.Mediation("x", "m", "y", clusters="school", slopes=["d"]), "is no path"),
         (lambda: mp.Mediation("x", "m", "y", slopes=["a"]), "there are none"),
-        (lambda: within_between(moderator="w"), "has no moderators"),
+        (lambda: within_between(moderator="x", moderates="second"), "varies within clusters"),
         (lambda: mp.Model(LEVELS.replace("level: 2", "level: 3"), clusters="s"), "no level '3'"),
         (lambda: mp.Model("y ~ x", clusters="school", groups="sex"), "groups or clusters"),
         (lambda: mp.Mediation("x", "m", "y", groups="g", clusters="school"), "are named as well"),
