@@ -6,14 +6,16 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import medpsy as mp
 from medpsy.api.fits import Fit
 from medpsy.bind import bind
+from medpsy.posterior.confounding import tipping_curve
 from medpsy.posterior.moderator_curves import slope_lines
 from medpsy.spec.write_toml import to_toml
-from moderated_clusters import CASES, made, model, survey
+from moderated_clusters import CASES, TRUE, made, model, survey
 
 
 def test_effects_of_moderated_designs_are_named() -> None:
@@ -159,6 +161,25 @@ def test_tipping_points_follow_the_moderator() -> None:
     table = fitted().cluster_tipping(at={"w": [0.0, 2.0]})
     assert list(table["level"]) == ["within", "within", "between", "between"]
     assert table["rho"].nunique() == 4
+    other = fitted().tipping_points(at={"w": [0.0, 2.0]})
+    assert list(other["level"]) == list(table["level"])
+    np.testing.assert_allclose(other["rho_lower"], table["lower"])
+    np.testing.assert_allclose(other["robustness_upper"], table["robustness_upper"])
+
+
+@pytest.mark.parametrize("level", ["within", "between"])
+def test_confounded_effects_start_at_the_effect_and_are_zero_where_they_say(level: str) -> None:
+    """The covariance of the slopes stays, whatever a hidden cause does to the path."""
+    fit = fitted()
+    curve = tipping_curve(fit.result, at={"w": 0.5}, level=level)
+    whole = fit.conditional(at={"w": 0.5}).set_index("effect").loc[f"indirect {level}"]
+    start = curve.set_index("rho").loc[0.0]
+    assert start["mean"] == pytest.approx(whole["mean"]) and start["lower"] == pytest.approx(whole["lower"])
+    one = replace(fit.result, tree=fit.result.tree.isel(chain=[0], draw=[7]))
+    single = tipping_curve(one, at={"w": 0.5}, level=level)
+    at = single.attrs["tipping"]
+    assert abs(at) < 0.9
+    assert np.interp(at, single["rho"], single["mean"]) == pytest.approx(0.0, abs=5e-3)
 
 
 def test_everything_that_a_fit_says(tmp_path: Path) -> None:
@@ -174,3 +195,23 @@ def test_everything_that_a_fit_says(tmp_path: Path) -> None:
     assert "At w = " in text and "effect within clusters of x on y through m" in text
     with pytest.raises(mp.SpecError, match="no path of a level 'above'"):
         fit.plot_simple_slopes("m", "x", level="above")
+
+
+@pytest.mark.slow
+def test_moderated_paths_and_their_indices_are_recovered() -> None:
+    answers = survey(made(8, 150, 15, random=0.25))
+    fit = model(slopes=["a", "b"]).fit(
+        answers, seed=2, draws=500, cores=1, progress=False
+    )
+    table = fit.effects().set_index("effect")
+    for name in TRUE:
+        assert abs(table.loc[name, "mean"] - TRUE[name]) < 3 * table.loc[name, "sd"], name
+    # What a moderator leaves aside moves the average within, by the covariance of the slopes.
+    covariance = 0.5 * 0.25**2
+    assert abs(table.loc["cov_a_b", "mean"] - covariance) < 3 * table.loc["cov_a_b", "sd"]
+    for w in (0.5, 2.0, 3.5):
+        row = fit.conditional(at={"w": w}).set_index("effect")
+        for level, tail, more in (("within", "", covariance), ("between", "_between", 0.0)):
+            a, b = (TRUE[f"{p}{tail}"] + TRUE[f"{p}{tail}_w"] * w for p in "ab")
+            found = row.loc[f"indirect {level}"]
+            assert abs(found["mean"] - a * b - more) < 3 * found["sd"]

@@ -59,7 +59,7 @@ class _Shared:
         """Means (variable, column), covariance within, and by what the effects act (variable, node)."""
         xp, k, own = self.xp, len(self.own.structure.clusters.random), self.own
         b, g = self.eq.b.copy(), self.eq.g[:, : own.width].copy()
-        across = None if self.across is None else self.across.copy()
+        across: Any = None if self.across is None else self.across.copy()
         for upper, i, c, value in self.moved:
             target, name = (across, "path_between") if upper else (b, "path")
             target[c.target, c.source] = target[c.target, c.source] + self.p[name][i] * float(value[cluster])

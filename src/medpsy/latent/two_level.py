@@ -40,10 +40,10 @@ def reduced(structure: ClusteredStructure, p: dict[str, Any], layout: Layout, wi
         assert layout.levels is not None
         count = len(layout.levels.labels)
         b, g = np.repeat(b, count, axis=0), np.repeat(g, count, axis=0)
-    if any(upper for upper, *_ in changing):
+    if any(between for between, *_ in changing):
         across = np.repeat(across, len(b), axis=0)
-    for upper, i, c, value in changing:
-        target, name = (across, "path_between") if upper else (b, "path")
+    for between, i, c, value in changing:
+        target, name = (across, "path_between") if between else (b, "path")
         target[:, c.target, c.source] += p[name][i] * value
     if k:
         made = p["slope_z"] @ factor[:, :k].T

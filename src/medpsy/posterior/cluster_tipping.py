@@ -80,8 +80,8 @@ def cluster_tipping(
                 for setting in along.settings(along.moderators([Way((name, y))]), at):
                     slope = along.slope(name, y, along.at(setting)) * unit
                     r = slope * np.sqrt(own) / np.sqrt(slope**2 * own + left)
-                    row = {"level": along.level or "within", "mediator": name, "outcome": y, **setting}
-                    rows.append(row | _told(r, interval))
+                    where = {"level": along.level or "within", "mediator": name, "outcome": y}
+                    rows.append({**where, **setting, **_told(r, interval)})
     return pd.DataFrame(rows)
 
 

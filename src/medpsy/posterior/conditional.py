@@ -10,7 +10,7 @@ import pandas as pd
 
 from medpsy.errors import SpecError, nearest
 from medpsy.posterior.intervals import bounds, check_interval, direction
-from medpsy.posterior.level_pathways import on_levels
+from medpsy.posterior.level_pathways import LEVELS, on_levels
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.result import Result
 
@@ -223,14 +223,18 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
         at = in_words({name: row[name] for name in names})
         first, *between, last = row["text"].split(" -> ")
         through = f" through {', '.join(between)}" if between else ""
-        level = row["effect"].removeprefix(kind)
-        on = f"{kind} effect{level} clusters" if level else f"{kind} effect"
         out.append(
-            f"At {at}, the {on} of {first} on {last}{through} is {row['mean']:.3g} "
+            f"At {at}, the {spoken(row['effect'])} of {first} on {last}{through} is {row['mean']:.3g} "
             f"({100 * interval:g} % interval {row['lower']:.3g} to {row['upper']:.3g})."
         )
     more = len(rows) - MOST_SAID
     return [*out, f"The table of conditional effects has {more} more."] if more > 0 else out
+
+
+def spoken(effect: str) -> str:
+    """``indirect effect``, ``indirect effect within clusters``."""
+    kind, _, level = effect.rpartition(" ")
+    return f"{kind} effect {level} clusters" if level in LEVELS else f"{effect} effect"
 
 
 def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from medpsy.ops import Numpy
 from medpsy.posterior.pathways import Pathways
 from medpsy.result import Result
 
-WITHIN, BETWEEN = "within", "between"
+WITHIN, BETWEEN = LEVELS = ("within", "between")
 
 
 def on_levels(result: Result) -> list[Pathways]:
@@ -25,7 +25,7 @@ def on_levels(result: Result) -> list[Pathways]:
     cluster mean; else all of them."""
     if not result.data.layout.between:
         return [Pathways(result)]
-    return [OnLevel(result, level) for level in (WITHIN, BETWEEN)]
+    return [OnLevel(result, level) for level in LEVELS]
 
 
 class OnLevel(Pathways):
@@ -75,6 +75,14 @@ class OnLevel(Pathways):
         i = self.layout.nodes.index(name)
         sds = self.structure.level_sds(self.values, self.layout)[self.level == BETWEEN]
         return np.asarray(sds[..., i] * self.layout.unit[i])
+
+    def residuals(self) -> np.ndarray:
+        """As of all paths; of deviations, or of the intercepts of clusters."""
+        if self.level == WITHIN:
+            eq = self.structure.inner.equations(self.values, self.layout, Numpy)
+            return np.asarray(eq.d[..., :, None] * eq.z)
+        first = len(self.structure.clusters.random)
+        return np.asarray(self.structure.factor(self.values, self.layout.nodes, Numpy)[..., first:, :])
 
     def numbers(self, name: str) -> np.ndarray:
         """Values of a variable on this level: of clusters one for each, of a variable that is split its

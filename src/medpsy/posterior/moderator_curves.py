@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from medpsy.errors import SpecError
-from medpsy.posterior.conditional import chains, effects_at, ends, in_words, with_path
+from medpsy.posterior.conditional import chains, effects_at, ends, in_words, spoken, with_path
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.result import Result
@@ -41,9 +41,10 @@ def curve(
     Returns
     -------
     DataFrame
-        value, mean, lower, upper, at 61 points. ``attrs``: effect, text, moderator, interval, ``regions``
-        (list of (from, to) where the interval excludes zero, ends interpolated) and ``share`` (of the persons
-        whose value lies in one of them; of a moderator of clusters, of these), ``of`` (what was counted).
+        value, mean, lower, upper, at 61 points. ``attrs``: effect, spoken (the same in words), text,
+        moderator, interval, ``regions`` (list of (from, to) where the interval excludes zero, ends
+        interpolated) and ``share`` (of the persons whose value lies in one of them; of a moderator of
+        clusters, of these), ``of`` (what was counted).
 
     Raises
     ------
@@ -71,8 +72,9 @@ def curve(
     frame = pd.DataFrame({"value": grid, "mean": draws.mean(axis=1), "lower": lower, "upper": upper})
     chain, effect = _one(along, ways, {**fixed, moderator: grid[0]}, y, effect, text)[::2]
     frame.attrs |= {
-        "effect": effect, "text": chain, "moderator": moderator, "interval": float(interval), "fixed": fixed,
-        "regions": regions, "share": float(np.any(inside, axis=0).mean()) if inside else 0.0, "of": along.of,
+        "effect": effect, "spoken": spoken(effect), "text": chain, "moderator": moderator,
+        "interval": float(interval), "fixed": fixed, "regions": regions,
+        "share": float(np.any(inside, axis=0).mean()) if inside else 0.0, "of": along.of,
     }  # fmt: skip
     return frame
 

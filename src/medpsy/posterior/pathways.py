@@ -190,7 +190,7 @@ class Pathways:
         names = self.structure.clusters.random if self.random else ()
         for c, terms in zip(self.steps, self._terms, strict=True):
             if c.target == place and terms == (source,):
-                return next((name for name in (c.label, c.path.key) if name in names), "")
+                return next((name for name in (c.label, c.path.key) if name and name in names), "")
         return ""
 
     def _average(self, parts: list[tuple[np.ndarray, str]]) -> Any:
@@ -241,6 +241,12 @@ class Pathways:
             return sd[..., i] * self.layout.unit[i]
         column = next(c for c in self.layout.columns if c.name == name)
         return np.full(len(self.coefficients), column.unit)
+
+    def residuals(self) -> np.ndarray:
+        """By what independent normals act on what paths leave over of every node (draw, node, normal),
+        internal scale."""
+        eq = self.structure.equations(self.values, self.layout, Numpy)
+        return np.asarray(eq.d[..., :, None] * eq.z)
 
     # Values of moderators
 

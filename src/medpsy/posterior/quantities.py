@@ -104,7 +104,7 @@ def _between(data: ModelData) -> list[Quantity]:
     out, layout, over = [], data.layout, level_names(data.layout)
     for c in layout.between:
         if c.label:
-            text = f"{layout.term(c)} -> {layout.nodes[c.target]}, means of {clusters.by}"
+            text = f"{layout.term(c)} -> {layout.nodes[c.target]}, means of {clusters.by}{_where(data, c)}"
             several = [name for name in over[c.label] if name in layout.factors_of(c)]
             name = level_name(c.label, several[0]) if several else c.label
             index = (over[c.label].index(several[0]),) if several else ()

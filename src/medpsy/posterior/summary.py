@@ -225,11 +225,11 @@ def _clusters(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
         return
     if head == "path_between":
         raw = raw_between(values, layout)
-        for i, c in enumerate(layout.between):
+        for at, c in enumerate(layout.between):
             if c.path.key == name:
-                unit = [layout.unit[c.target], layout.unit[c.source]] != [1.0, 1.0]
-                source, note = layout.term(c), prior + " (z-scored)" * unit
-                yield Line(row.section, row.lhs, row.op, source, row.label or "", note, raw[..., i])
+                scaled = [layout.unit[c.target], layout.unit[c.source]] != [1.0, 1.0]
+                source, note = layout.term(c), prior + " (z-scored)" * scaled
+                yield Line(row.section, row.lhs, row.op, source, row.label or "", note, raw[..., at])
         return
     parameter = next(p for p in result.data.parameters if p.name == head)
     draws = values["sd_over_clusters"][..., parameter.coords[0].index(name)]

@@ -22,6 +22,10 @@ from medpsy.report.tables import table
 from medpsy.result import Result
 
 ORDER = 15
+AVERAGED = (
+    "Slopes differ between clusters beyond what moderators make of them: indirect effects through two such "
+    "slopes are averages over clusters, the covariance of the slopes included."
+)
 
 
 def gather(result: Result, interval: float) -> dict[str, Any] | None:
@@ -39,6 +43,8 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
         "curves": [],
         "lines": [],
         "natural": None,
+        "over": f" over {along.of}" if along.level else "",
+        "averaged": [AVERAGED] if along.random else [],
     }
     through = bool(design.mediators)
     for one in levels:
@@ -82,8 +88,9 @@ def build(context: Context) -> Section | None:
         Text(
             [
                 f"The effects change with {', '.join(names)}: each holds at the values beside it. Numbers "
-                "are probed "
-                "at their 16th, 50th and 84th percentile unless they have two values only."
+                f"are probed at their 16th, 50th and 84th percentile{parts['over']} unless they have two "
+                "values only.",
+                *parts["averaged"],
             ]
         ),
         _effects(context, parts["conditional"], names),
@@ -156,7 +163,7 @@ def _curve(context: Context, frame: pd.DataFrame) -> Any:
     about = frame.attrs
     said = "; ".join(f"{estimate(a)} to {estimate(b)}" for a, b in about["regions"]) or "nowhere"
     caption = (
-        f"The {about['effect']} effect {about['text']} over {about['moderator']}, with its {context.mass} "
+        f"The {about['spoken']} {about['text']} over {about['moderator']}, with its {context.mass} "
         "band: it "
         f"excludes zero {'at ' if about['regions'] else ''}{said}, where {100 * about['share']:.0f} % of the "
         f"{about['of']} lie."
