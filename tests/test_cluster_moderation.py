@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -12,11 +14,14 @@ from medpsy.bind import ModelData, bind
 from medpsy.derive import raw_coefficients
 from medpsy.inference.native import Native, plain
 from medpsy.inference.transforms import Unconstrained
+from medpsy.latent.base import system
 from medpsy.latent.cluster_moderation import cluster_mean, raw_between
+from medpsy.ops import Numpy
 from medpsy.simulate.prior_draws import draw_prior
 from medpsy.survey.instrument import Instrument, Variable
 from medpsy.survey.survey import Survey
 from moderated_clusters import CASES, made, model, survey
+from numeric_cases import survey as persons
 from pymc_density import density_function
 
 
@@ -132,6 +137,57 @@ def test_both_routes_state_one_density(name: str) -> None:
         np.testing.assert_allclose(gradient, other_gradient, rtol=1e-6, atol=1e-9 * np.abs(gradient).max())
         offsets.append(other - value)
     assert offsets[1] == pytest.approx(offsets[0], abs=1e-8 * abs(value))
+
+
+def of_constructs(name: str) -> ModelData:
+    """Constructs of ordinal items, a moderator of the three schools."""
+    answers = persons(30)
+    w = np.array([0.2, 1.0, -0.7])[answers.variables["school"]]
+    instrument = replace(answers.instrument, variables=(*answers.instrument.variables, Variable("w")))
+    answers = replace(answers, instrument=instrument, variables=answers.variables | {"w": w})
+    x, m = (mp.GradedResponse(name, f"{name}1..{name}3") for name in "xm")
+    about = {"split": {"design": "1-1-1", "slopes": ["a"]}, "slopes": {"slopes": ["a", "b"]}}[name]
+    made = mp.Mediation(x, [m], "grade", clusters="school", moderator="w", moderates="all", **about)
+    return bind(made.composed, answers)
+
+
+@pytest.mark.parametrize("name", ["split", "slopes"])
+def test_constructs_of_ordinal_items_have_the_distribution_of_their_cluster(name: str) -> None:
+    """Mean and covariance of the nodes of every person, by hand, and the gradient of the density."""
+    data = of_constructs(name)
+    assert data.cells is not None and sampled(data)[0].name == "quadrature"
+    density, layout = density_of(data), data.layout
+    n, random = len(layout.nodes), data.model.spec.clusters.random
+    assert layout.nodes == ("x", "m", "grade")
+    p = {k: v[0] for k, v in draw_prior(data.parameters, np.random.default_rng(5), 1).items()}
+    path = {c.name: float(v) for c, v in zip(layout.coefficients, p["path"], strict=True)}
+    above = {c.name: float(v) for c, v in zip(layout.between, p.get("path_between", ()), strict=True)}
+    slopes, shift = data.model.structure.cluster_effects(p, layout.nodes, Numpy)
+    for c, part in enumerate(data.cells.parts):
+        w = part.design[0, 1]
+
+        def matrix(of: dict[str, float], a: float = 0.0, b: float = 0.0, w: float = w) -> np.ndarray:
+            out = np.zeros((n, n))
+            for source, target, more in (("x", "m", a), ("m", "grade", b), ("x", "grade", 0.0)):
+                value = of[f"{target}~{source}"] + w * of[f"{target}~{source}:w"] + more
+                out[layout.nodes.index(target), layout.nodes.index(source)] = value
+            return np.linalg.inv(np.eye(n) - out)
+
+        own = dict(zip(random, slopes[c], strict=True))
+        down = matrix(path, own.get("a", 0.0), own.get("b", 0.0))
+        up = matrix(above) if above else down
+        start = shift[c] + w * np.array([path.get(f"{node}~w", 0.0) for node in layout.nodes])
+        start[2] += p["intercept"][0]
+        mean, chol = system(data.model.structure.equations(p, part.layout, Numpy), part.layout, Numpy)
+        np.testing.assert_allclose(part.design @ mean.T, np.tile(up @ start, (part.n_person, 1)), atol=1e-12)
+        spread = np.diag([1.0, 1.0, p["residual_sd"][0] ** 2])
+        np.testing.assert_allclose(chol @ chol.T, down @ spread @ down.T, atol=1e-12)
+    u = 0.3 * np.random.default_rng(1).normal(size=density.size)
+    gradient = density.value_and_gradient(u)[1]
+    for i in range(0, density.size, 3):
+        step = 1e-5 * np.eye(density.size)[i]
+        numeric = density.value_and_gradient(u + step)[0] - density.value_and_gradient(u - step)[0]
+        assert numeric / 2e-5 == pytest.approx(gradient[i], abs=1e-6 * np.abs(gradient).max())
 
 
 # Units
