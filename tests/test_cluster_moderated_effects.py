@@ -14,6 +14,7 @@ from medpsy.api.fits import Fit
 from medpsy.bind import bind
 from medpsy.posterior.confounding import tipping_curve
 from medpsy.posterior.moderator_curves import slope_lines
+from medpsy.report.sections.conditional_effects import gather
 from medpsy.spec.write_toml import to_toml
 from moderated_clusters import CASES, TRUE, made, model, survey
 
@@ -182,6 +183,19 @@ def test_confounded_effects_start_at_the_effect_and_are_zero_where_they_say(leve
     assert np.interp(at, single["rho"], single["mean"]) == pytest.approx(0.0, abs=5e-3)
 
 
+def test_an_exposure_of_the_clusters_can_moderate_and_has_no_effect_within() -> None:
+    one = mp.Mediation("z", ["m"], "y", design="2-1-1", clusters="school", slopes=["b"], interaction=True)
+    fit = one.fit(survey(made(5, 8)), seed=1, draws=40, tune=60, chains=1, cores=1, progress=False)
+    table = fit.conditional()
+    assert set(table["effect"]) == {"indirect between", "direct between", "total between"}
+    parts = gather(fit.result, 0.95)
+    assert parts is not None and parts["natural"] is None and len(parts["lines"]) == 2
+    with pytest.raises(mp.SpecError, match="no effect within them"):
+        fit.by_cluster()
+    with pytest.raises(mp.SpecError, match="stand on two levels"):
+        fit.against_no_indirect()
+
+
 def test_everything_that_a_fit_says(tmp_path: Path) -> None:
     fit = fitted(False)
     assert {"a_between_w", "index_within"} & set(fit.effects()["effect"]) == {"a_between_w"}
@@ -200,9 +214,7 @@ def test_everything_that_a_fit_says(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_moderated_paths_and_their_indices_are_recovered() -> None:
     answers = survey(made(8, 150, 15, random=0.25))
-    fit = model(slopes=["a", "b"]).fit(
-        answers, seed=2, draws=500, cores=1, progress=False
-    )
+    fit = model(slopes=["a", "b"]).fit(answers, seed=2, draws=500, cores=1, progress=False)
     table = fit.effects().set_index("effect")
     for name in TRUE:
         assert abs(table.loc[name, "mean"] - TRUE[name]) < 3 * table.loc[name, "sd"], name

@@ -39,6 +39,11 @@ def cluster_draws(result: Result) -> dict[str, np.ndarray]:
     design = result.model.spec.design
     if design is None or not design.mediators:
         raise SpecError("the model is no recognised mediation", hint="Write it as mp.Mediation(...).")
+    if design.kind == "2-1-1":
+        raise SpecError(
+            "an exposure of the clusters has no effect within them: its indirect effect is one between clusters",
+            hint="effects() has it; simple_slopes() has the path from mediator to outcome within clusters.",
+        )
     if not structure.clusters.random:
         raise SpecError(
             "every cluster has the same effects: no slope differs between them",

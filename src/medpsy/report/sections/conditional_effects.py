@@ -60,7 +60,9 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
             lines(result, target, source, interval=interval, level=one.level or None)
             for one in with_path(result, target, source)
         ]
-    if design.mediators and set(design.moderators) & set(design.exposures):
+    clusters = result.model.spec.clusters
+    apart = clusters is not None and bool(clusters.between or clusters.random)
+    if design.mediators and set(design.moderators) & set(design.exposures) and not apart:
         found["natural"] = natural(result, interval=interval)
     return found
 
