@@ -11,7 +11,13 @@ import math
 
 import numpy as np
 
-from medpsy.engines.window_kernel import add_rows, contract_nodes, multiply_rows, posterior_moments
+from medpsy.engines.window_kernel import (
+    add_rows,
+    contract_nodes,
+    multiply_rows,
+    posterior_moments,
+    sum_nodes,
+)
 from medpsy.jit import jit
 from medpsy.linear_kernel import product
 from medpsy.vector_kernel import LANES, exponentials
@@ -326,6 +332,26 @@ def integrate(
             if not keep:
                 rows_ = rows.ctypes.data + 8 * d * rows.shape[1]
                 add_rows(counts.ctypes.data, rows_, used[d], mass_, width)
+
+
+@jit
+def row_terms(codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, weight, ell):
+    """Log-likelihood of every row alone, without the E-step; arguments as in :func:`integrate`."""
+    sums, lanes = np.empty((3, nodes.shape[1] + LANES)), np.empty((1, LANES))
+    rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
+    jump1 = weight.shape[2]
+    jump0 = weight.shape[1] * jump1
+    for i in range(codes.shape[0]):
+        answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
+        n0, n1, n2 = hi[i, 0] - lo[i, 0], hi[i, 1] - lo[i, 1], whole(hi[i, 2] - lo[i, 2])
+        corner = lo[i, 0] * jump0 + lo[i, 1] * jump1 + lo[i, 2]
+        sums_, row = sums.ctypes.data, 8 * sums.shape[1]
+        sum_nodes(
+            weight.ctypes.data + 8 * corner, jump0, jump1, n0 + n0 % 2, n1, n2, sums_, sums_ + row,
+            sums_ + 2 * row, lanes.ctypes.data,
+        )  # fmt: skip
+        ell[i] += shift + math.log(vector_sum(lanes, 0, 0))
 
 
 @jit

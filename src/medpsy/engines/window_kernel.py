@@ -118,6 +118,36 @@ def _planes(
 
 
 @intrinsic
+def sum_nodes(typingctx, weight_, jump0, jump1, n0, n1, n2, zero_, one_, two_, out_):
+    """Sum weight[q0, q1, q2] s0[q0] s1[q1] s2[q2] over a window, by lane into ``out`` (LANES,).
+
+    ``zero_``, ``one_`` and ``two_`` hold s; the rest is as in `contract_nodes`.
+    """
+
+    def body(code: Code, *arguments: Any) -> None:
+        weight, jump0, jump1, n0, n1, n2, zero, one, two, out = arguments
+        total = code.variable()
+        with code.turns(n2, LANES) as (at, _):
+            plane = code.variable()
+            with code.turns(n0, 2) as (q0, _):
+                pair = [q0, code.to.add(q0, INT(1))]
+                rows = [code.place(weight, code.to.mul(q, jump0), at) for q in pair]
+                mass = [code.variable() for _ in pair]
+                with code.turns(n1) as (q1, _):
+                    step = code.to.mul(q1, jump1)
+                    s1 = code.spread(code.load(code.place(one, q1), DOUBLE))
+                    for row, kept in zip(rows, mass, strict=True):
+                        code.add_to(kept, code.times(code.load(code.place(row, step)), s1))
+                for q, kept in zip(pair, mass, strict=True):
+                    s0 = code.spread(code.load(code.place(zero, q), DOUBLE))
+                    code.add_to(plane, code.times(code.to.load(kept), s0))
+            code.add_to(total, code.times(code.to.load(plane), code.load(code.place(two, at))))
+        code.store(code.to.load(total), out)
+
+    return procedure(10, body)
+
+
+@intrinsic
 def posterior_moments(typingctx, mass_, nodes_, scale, count, width, out_):
     """Mean and mean square of the nodes under ``scale * mass``, by lane into ``out`` (2, LANES).
 

@@ -22,13 +22,16 @@ from medpsy.inference.native import pointwise
 from medpsy.inference.nuts import Draws, sample
 from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined
 from medpsy.inference.products import in_products
+from medpsy.inference.skew import straightened
 from medpsy.jit import announced
 
 #: Draws per chain, if not said otherwise.
 DRAWS = 1000
 
-#: From so many persons on a draw is dear, and a quarter as many are taken: they are all but independent.
+#: From so many persons on a draw is dear, and fewer are taken: they are independent, so that this many per
+#: chain keep R-hat below its limit.
 VERY_MANY_PERSONS = 100_000
+DEAR_DRAWS = 320
 
 #: Warm-up draws of the first try: only the step size has to be found.
 WARM_UP = 150
@@ -87,6 +90,7 @@ def run(
     with announced(progress) as machine_code:
         density, mode, fineness = prepared(data, engine, nodes, log)
         density, mode = in_products(density, mode)
+        mode = straightened(density, mode, log)
         loading = machine_code()
     found, sampling = time.perf_counter(), 0.0
     for again in (True, True, False):
@@ -150,7 +154,7 @@ def _resampled(
     density: Density, mode: Mode, draws: int | None, chains: int, seed: int, log: list[str]
 ) -> Posterior | None:
     """Importance resampling, where the Pareto k of the weights allows it."""
-    each = draws or (DRAWS if density.data.n_person < VERY_MANY_PERSONS else DRAWS // 4)
+    each = draws or (DRAWS if density.data.n_person < VERY_MANY_PERSONS else DEAR_DRAWS)
     begun = time.perf_counter()
     found = resample(density, mode, chains * each, seed)
     seconds = time.perf_counter() - begun
