@@ -41,7 +41,7 @@ def cluster_draws(result: Result) -> dict[str, np.ndarray]:
         raise SpecError("the model is no recognised mediation", hint="Write it as mp.Mediation(...).")
     if design.kind == "2-1-1":
         raise SpecError(
-            "an exposure of the clusters has no effect within them: its indirect effect is one between clusters",
+            "an exposure of the clusters has no effect within them: its indirect effect is one between means",
             hint="effects() has it; simple_slopes() has the path from mediator to outcome within clusters.",
         )
     if not structure.clusters.random:

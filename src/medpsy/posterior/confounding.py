@@ -18,7 +18,7 @@ import pandas as pd
 from medpsy.errors import SpecError
 from medpsy.posterior.intervals import bounds, check_interval
 from medpsy.posterior.level_pathways import on_levels
-from medpsy.posterior.pathways import Value, Way
+from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.posterior.within import Within
 from medpsy.result import Result
 
@@ -146,34 +146,48 @@ def tipping_curve(
     m, y = chosen[0]
     design = result.model.spec.design
     assert design is not None
-    found = [one for one in on_levels(result) if one.joined(design.exposure, m) and one.joined(m, y)]
-    on = [one for one in found if level in (None, one.level)]
-    if not on:
-        known = " and ".join(one.level for one in found if one.level)
-        raise SpecError(
-            f"there is no chain '{design.exposure} -> {m} -> {y}' on a level '{level}'",
-            hint=f"It stands {known} clusters." if known else "This model has no levels.",
-        )
-    along = on[0]
+    along = _on_level(result, (design.exposure, m, y), level)
     start = along.factors(design.exposure)[0]
     steps = [Way((start, m)), Way((m, y))]
     setting = along.settings(along.moderators(steps), at)[0]
-    values = along.at(setting)
-    first = along.effect(steps[0], values)
-    beyond = along.effect(Way((start, m, y)), values) - first * along.effect(steps[1], values)
-    r, sd_y, sd_m = _residual(Within(along), m, y, setting)
-    draws = first * confounded_slope(RHO[:, None], r, sd_y, sd_m) + beyond
-    # Zero where the path is -beyond / first: what is left of r there, over its root, is that of the correlation.
-    left = (r + np.where(beyond == 0, 0.0, beyond / first) * sd_m / sd_y) / np.sqrt(1 - r**2)
-    zero = left / np.sqrt(1 + left**2)
+    draws, zero = _confounded(along, steps, setting)
     lower, upper = bounds(draws, interval)
     frame = pd.DataFrame({"rho": RHO, "mean": draws.mean(axis=1), "lower": lower, "upper": upper})
     low, high = bounds(zero, interval)
     frame.attrs |= {
         "level": along.level, "mediator": m, "outcome": y, "exposure": start, "setting": setting,
-        "interval": float(interval), "tipping": float(np.median(zero)), "tipping_lower": float(low), "tipping_upper": float(high),
+        "interval": float(interval), "tipping": float(np.median(zero)), "tipping_lower": float(low),
+        "tipping_upper": float(high),
     }  # fmt: skip
     return frame
+
+
+def _on_level(result: Result, chain: tuple[str, str, str], level: str | None) -> Pathways:
+    """The paths of the level that is asked for, or of the first on which both steps of a chain stand."""
+    x, m, y = chain
+    found = [one for one in on_levels(result) if one.joined(x, m) and one.joined(m, y)]
+    on = [one for one in found if level in (None, one.level)]
+    if not on:
+        known = " and ".join(one.level for one in found if one.level)
+        raise SpecError(
+            f"there is no chain '{' -> '.join(chain)}'" + (f" on a level '{level}'" if level else ""),
+            hint=f"It stands {known} clusters." if known else "Look at the path diagram.",
+        )
+    return on[0]
+
+
+def _confounded(
+    along: Pathways, steps: list[Way], setting: Mapping[str, Value]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The effect along two steps at every correlation (rho, draw), and the one at which it is zero (draw,)."""
+    values, (m, y) = along.at(setting), steps[1].stations
+    first, second = (along.effect(step, values) for step in steps)
+    beyond = along.effect(Way((*steps[0].stations, y)), values) - first * second
+    r, sd_y, sd_m = _residual(Within(along), m, y, setting)
+    draws = first * confounded_slope(RHO[:, None], r, sd_y, sd_m) + beyond
+    # Zero where the path is -beyond / first: there rho / sqrt(1 - rho^2) is what is left of r, over its root.
+    left = (r + np.where(beyond == 0, 0.0, beyond / first) * sd_m / sd_y) / np.sqrt(1 - r**2)
+    return draws, left / np.sqrt(1 + left**2)
 
 
 def _pairs(result: Result) -> list[tuple[str, str]]:
