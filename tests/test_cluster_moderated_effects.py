@@ -130,6 +130,20 @@ def test_conditional_effects_on_both_levels() -> None:
     assert fit.conditional_curve("w").attrs["effect"] == "indirect within"
 
 
+def test_conditional_effects_beside_random_slopes_are_averages_over_clusters() -> None:
+    """Also without levels: random intercepts, slopes that differ, and a moderator."""
+    one = mp.Mediation("x", ["m"], "y", clusters="school", slopes=["a", "b"], moderator="w")
+    fit = one.fit(
+        survey(made(5, 10, random=0.3)), seed=1, draws=40, tune=60, chains=1, cores=1, progress=False
+    )
+    posterior = fit.tree["posterior"]
+    raw = posterior["coefficient"].to_numpy()
+    at = {c.label: raw[..., i] for i, c in enumerate(fit.result.data.layout.coefficients) if c.label}
+    found = fit.conditional(at={"w": 2.0}).set_index("effect")["mean"]
+    product = (at["a"] + 2.0 * at["a_w"]) * at["b"] + posterior["cov_a_b"].to_numpy()
+    assert found["indirect"] == pytest.approx(product.mean())
+
+
 def test_effects_of_single_clusters_hold_at_their_moderator() -> None:
     fit = fitted()
     each = fit.by_cluster()
@@ -227,3 +241,28 @@ def test_moderated_paths_and_their_indices_are_recovered() -> None:
             a, b = (TRUE[f"{p}{tail}"] + TRUE[f"{p}{tail}_w"] * w for p in "ab")
             found = row.loc[f"indirect {level}"]
             assert abs(found["mean"] - a * b - more) < 3 * found["sd"]
+
+
+@pytest.mark.slow
+def test_effects_with_a_hidden_cause_on_each_level_are_those_without_it_at_its_correlation() -> None:
+    """A hidden cause of mediator and outcome among persons, and another among clusters."""
+    rng, clusters, size = np.random.default_rng(12), 150, 12
+    school = np.repeat(np.arange(clusters), size)
+    w, hidden = rng.normal(1.0, 1.0, clusters), rng.normal(size=clusters)
+    mean_x = rng.normal(0, 0.7, clusters)
+    mean_m = 0.6 * mean_x + 0.4 * hidden + rng.normal(0, 0.4, clusters)
+    mean_y = (0.2 + 0.3 * w) * mean_m + 0.4 * hidden + rng.normal(0, 0.4, clusters)
+    x, cause, e, f = rng.normal(size=(4, school.size))
+    m = 0.5 * x + 0.5 * cause + 0.7 * e
+    y = (0.3 - 0.2 * w[school]) * m + 0.5 * cause + 0.7 * f
+    columns = {"school": school.astype(float), "w": w[school], "x": mean_x[school] + x}
+    columns |= {"m": mean_m[school] + m, "y": mean_y[school] + y}
+    fit = model(moderates="second").fit(survey(columns), seed=3, draws=400, cores=1, progress=False)
+    within, between = 0.5**2 / (0.5**2 + 0.7**2), 0.5
+    for level, rho, a, b, b_w in (("within", within, 0.5, 0.3, -0.2), ("between", between, 0.6, 0.2, 0.3)):
+        for value in (0.0, 2.0):
+            curve = tipping_curve(fit.result, at={"w": value}, level=level)
+            found = [np.interp(rho, curve["rho"], curve[name]) for name in ("mean", "lower", "upper")]
+            assert abs(found[0] - a * (b + b_w * value)) < 0.8 * (found[2] - found[1]), (level, value)
+            whole = fit.conditional(at={"w": value}).set_index("effect").loc[f"indirect {level}"]
+            assert whole["lower"] > a * (b + b_w * value)  # what the hidden cause adds is told apart

@@ -179,7 +179,7 @@ def _on_level(result: Result, chain: tuple[str, str, str], level: str | None) ->
 def _confounded(
     along: Pathways, steps: list[Way], setting: Mapping[str, Value]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The effect along two steps at every correlation (rho, draw), and the one at which it is zero (draw,)."""
+    """The effect along two steps at every correlation (rho, draw), and where it is zero (draw,)."""
     values, (m, y) = along.at(setting), steps[1].stations
     first, second = (along.effect(step, values) for step in steps)
     beyond = along.effect(Way((*steps[0].stations, y)), values) - first * second
