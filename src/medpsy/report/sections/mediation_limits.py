@@ -145,10 +145,12 @@ def _tipping(context: Context, frame: pd.DataFrame, moderators: list[str]) -> li
     }  # fmt: skip
     first = frame.iloc[0]
     at = f" at {in_words({name: first[name] for name in settings})}" if settings else ""
-    at += f" {first['level']} clusters" if "level" in frame else ""
+    what = f"indirect effect through {first['mediator']}{at}"
+    if "level" in frame:  # where slopes differ, their covariance stays
+        what = f"path from {first['mediator']} to {first['outcome']} {first['level']} clusters{at}"
     said = (
         f"Something unmeasured that moves both {first['mediator']} and {first['outcome']} would undo the "
-        f"indirect effect through {first['mediator']}{at} if it made their residuals correlate by "
+        f"{what} if it made their residuals correlate by "
         f"{fixed(first['rho'], 2)} "
         f"({context.mass} interval {fixed(first['rho_lower'], 2)} to {fixed(first['rho_upper'], 2)}): a "
         f"single such cause would have to explain {100 * first['share']:.0f} % of what the model leaves "
