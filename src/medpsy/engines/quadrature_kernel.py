@@ -11,12 +11,16 @@ import math
 
 import numpy as np
 
+from medpsy.engines.line_kernel import contract_line, line
 from medpsy.engines.window_kernel import (
     add_rows,
+    add_scaled,
     contract_nodes,
     multiply_rows,
     posterior_moments,
     sum_nodes,
+    vector_sum,
+    whole,
 )
 from medpsy.jit import jit
 from medpsy.linear_kernel import product
@@ -249,32 +253,6 @@ def contract(i, weight, sums, nodes, lo, hi, work, marginal, second):
 
 
 @jit
-def contract_line(i, weight, sums, lo, width, marginal):
-    """The same for one dimension, which has no cross moments."""
-    total, first = 0.0, lo[i, 2]
-    for q in range(width):
-        marginal[2, q] = weight[0, 0, first + q] * sums[2, q]
-    for q in range(width):
-        total += marginal[2, q]
-    return total
-
-
-@jit
-def vector_sum(values, row, place):
-    """Sum of one vector."""
-    total = 0.0
-    for k in range(LANES):
-        total += values[row, LANES * place + k]
-    return total
-
-
-@jit
-def whole(n):
-    """``n`` rounded up to whole vectors."""
-    return (n + LANES - 1) // LANES * LANES
-
-
-@jit
 def integrate(
     codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, count, weight, ell, counts, first, second,
     mass,
@@ -315,6 +293,17 @@ def integrate(
     for i in range(codes.shape[0]):
         marginal = mass[i if keep else 0]
         answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        total = 0.0
+        if sizes[1] == 1 and not keep:
+            total = line(i, rows, used, prob, nodes, lo, hi, tilt, weight, sums, work)
+        if total > 0.0:
+            ell[i] += math.log(total)
+            share, width = 1.0 / total, whole(hi[i, 2] - lo[i, 2])
+            first[i, 0] = first[i, 1] = 0.0
+            first[i, 2], second[i, 2, 2] = share * vector_sum(work, 0, 1), share * vector_sum(work, 0, 2)
+            rows_ = rows.ctypes.data + 16 * rows.shape[1]
+            add_scaled(counts.ctypes.data, rows_, used[2], count[i] * share, sums.ctypes.data, width)
+            continue
         shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
         if sizes[1] == 1:
             total = contract_line(i, weight, sums, lo, whole(hi[i, 2] - lo[i, 2]), marginal)
@@ -337,12 +326,16 @@ def integrate(
 @jit
 def row_terms(codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, weight, ell):
     """Log-likelihood of every row alone, without the E-step; arguments as in :func:`integrate`."""
-    sums, lanes = np.empty((3, nodes.shape[1] + LANES)), np.empty((1, LANES))
+    sums, lanes = np.empty((3, nodes.shape[1] + LANES)), np.empty((1, 3 * LANES))
     rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
     jump1 = weight.shape[2]
     jump0 = weight.shape[1] * jump1
     for i in range(codes.shape[0]):
         answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        total = line(i, rows, used, prob, nodes, lo, hi, tilt, weight, sums, lanes) if sizes[1] == 1 else 0.0
+        if total > 0.0:
+            ell[i] += math.log(total)
+            continue
         shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
         n0, n1, n2 = hi[i, 0] - lo[i, 0], hi[i, 1] - lo[i, 1], whole(hi[i, 2] - lo[i, 2])
         corner = lo[i, 0] * jump0 + lo[i, 1] * jump1 + lo[i, 2]

@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from medpsy.jit import jit
 from medpsy.vector_kernel import DOUBLE, INT, LANES, Code, procedure
 
 
@@ -50,6 +51,54 @@ def add_rows(typingctx, table_, starts_, count, values_, width):
                 code.store(code.plus(code.load(address), value), address)
 
     return procedure(5, body)
+
+
+@intrinsic
+def line_sums(typingctx, table_, starts_, count, weight_, nodes_, n, out_, sums_):
+    """out = weight times each of ``count`` rows of the table at ``n`` nodes, and zeros up to whole vectors.
+
+    ``sums`` (3, LANES) takes the sums of out, of out times node and of out times node squared, by lane.
+    """
+
+    def body(code: Code, *arguments: Any) -> None:
+        table, starts, count, weight, nodes, n, out, sums = arguments
+        total, first, second = (code.variable() for _ in range(3))
+        with code.turns(n, LANES) as (at, _):
+            product = code.variable(code.load(code.place(weight, at)))
+            with code.turns(count) as (row, _):
+                start = code.load(code.place(starts, row), INT)
+                value = code.load(code.place(table, start, at))
+                code.to.store(code.times(code.to.load(product), value), product)
+            value = code.before(code.to.load(product), code.to.sub(n, at))
+            node = code.load(code.place(nodes, at))
+            leaning = code.times(value, node)
+            code.store(value, code.place(out, at))
+            code.add_to(total, value)
+            code.add_to(first, leaning)
+            code.add_to(second, code.times(leaning, node))
+        for k, variable in enumerate((total, first, second)):
+            code.store(code.to.load(variable), code.place(sums, INT(k * LANES)))
+
+    return procedure(8, body)
+
+
+@intrinsic
+def add_scaled(typingctx, table_, starts_, count, scale, values_, width):
+    """Add ``scale * values`` to each of ``count`` rows of the table; ``scale`` is float64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        table, starts, count, scale, values, width = args
+        code = Code(builder)
+        scales = code.spread(scale)
+        with code.turns(width, LANES) as (at, _):
+            value = code.times(code.load(code.place(values, at)), scales)
+            with code.turns(count) as (row, _):
+                address = code.place(table, code.load(code.place(starts, row), INT), at)
+                code.store(code.plus(code.load(address), value), address)
+        return context.get_dummy_value()
+
+    integer, real = types.int64, types.float64
+    return types.void(integer, integer, integer, real, integer, integer), codegen
 
 
 @intrinsic
@@ -172,3 +221,18 @@ def posterior_moments(typingctx, mass_, nodes_, scale, count, width, out_):
 
     integer, real = types.int64, types.float64
     return types.void(integer, integer, real, real, integer, integer), codegen
+
+
+@jit
+def vector_sum(values, row, place):
+    """Sum of one vector."""
+    total = 0.0
+    for k in range(LANES):
+        total += values[row, LANES * place + k]
+    return total
+
+
+@jit
+def whole(n):
+    """``n`` rounded up to whole vectors."""
+    return (n + LANES - 1) // LANES * LANES
