@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from medpsy.engines.window_kernel import line_sums, vector_sum
+import math
+
+from medpsy.engines.window_kernel import add_scaled, line_sums, vector_sum, whole
 from medpsy.jit import jit
 
 #: Sums below this are computed with scaling.
@@ -24,6 +26,23 @@ def line(i, rows, used, prob, nodes, lo, hi, tilt, weight, mass, work):
     )  # fmt: skip
     total = vector_sum(work, 0, 0)
     return total if total > LEAST else 0.0
+
+
+@jit
+def line_step(
+    i, rows, used, prob, nodes, lo, hi, tilt, weight, mass, work, count, ell, counts, first, second
+):  # fmt: skip
+    """Log-likelihood, moments and expected counts of a person; false where :func:`line` could not do it."""
+    total = line(i, rows, used, prob, nodes, lo, hi, tilt, weight, mass, work)
+    if total == 0.0:
+        return False
+    ell[i] += math.log(total)
+    share, width = 1.0 / total, whole(hi[i, 2] - lo[i, 2])
+    first[i, 0] = first[i, 1] = 0.0
+    first[i, 2], second[i, 2, 2] = share * vector_sum(work, 0, 1), share * vector_sum(work, 0, 2)
+    rows_ = rows.ctypes.data + 16 * rows.shape[1]
+    add_scaled(counts.ctypes.data, rows_, used[2], count[i] * share, mass.ctypes.data, width)
+    return True
 
 
 @jit

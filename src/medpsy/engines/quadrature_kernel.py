@@ -11,10 +11,9 @@ import math
 
 import numpy as np
 
-from medpsy.engines.line_kernel import contract_line, line
+from medpsy.engines.line_kernel import contract_line, line, line_step
 from medpsy.engines.window_kernel import (
     add_rows,
-    add_scaled,
     contract_nodes,
     multiply_rows,
     posterior_moments,
@@ -261,16 +260,13 @@ def integrate(
 
     Parameters
     ----------
-    codes : int8 (row, item)
-        -1 where no answer was given.
-    start, factor : int64 (item,)
-        Offset of the item in the flat table; which dimension it loads on.
+    codes : int8 (row, item); start, factor : int64 (item,)
+        -1 where no answer was given; offset of the item in the flat table, which dimension it loads on.
     prob, counts : float (sum of category x width,)
         Probabilities; expected counts (output).
     sizes, widths : int64 (3,)
         Nodes of each dimension, and the same with so many more that a vector may begin at the last one.
-    nodes : float (3, most nodes)
-    lo, hi : int64 (row, 3)
+    nodes : float (3, most nodes); lo, hi : int64 (row, 3)
         Window of each person.
     tilt : float (row, 3)
         P m, the factor that moves the mean of the constructs.
@@ -293,16 +289,10 @@ def integrate(
     for i in range(codes.shape[0]):
         marginal = mass[i if keep else 0]
         answer_rows(i, codes, start, factor, widths, lo, rows, used)
-        total = 0.0
-        if sizes[1] == 1 and not keep:
-            total = line(i, rows, used, prob, nodes, lo, hi, tilt, weight, sums, work)
-        if total > 0.0:
-            ell[i] += math.log(total)
-            share, width = 1.0 / total, whole(hi[i, 2] - lo[i, 2])
-            first[i, 0] = first[i, 1] = 0.0
-            first[i, 2], second[i, 2, 2] = share * vector_sum(work, 0, 1), share * vector_sum(work, 0, 2)
-            rows_ = rows.ctypes.data + 16 * rows.shape[1]
-            add_scaled(counts.ctypes.data, rows_, used[2], count[i] * share, sums.ctypes.data, width)
+        alone = sizes[1] == 1 and not keep
+        if alone and line_step(
+            i, rows, used, prob, nodes, lo, hi, tilt, weight, sums, work, count, ell, counts, first, second
+        ):  # fmt: skip
             continue
         shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
         if sizes[1] == 1:
