@@ -16,7 +16,7 @@ from medpsy.bind import ModelData
 from medpsy.engines.base import LikelihoodEngine
 from medpsy.inference.density import Density
 from medpsy.inference.importance import MANY_PERSONS, resample
-from medpsy.inference.leave_out import Sampler, efficiency, repair
+from medpsy.inference.leave_out import Sampler, by_coordinate, efficiency, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.native import pointwise
 from medpsy.inference.nuts import Draws, sample
@@ -249,7 +249,7 @@ def _problem(draws: Draws) -> str:
         return f"{diverging} divergences"
     if draws.u.shape[1] < 4 or draws.u.shape[0] < 2:
         return ""
-    rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
+    rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in by_coordinate(draws.u))
     return "" if rhat <= RETRY_RHAT else f"largest R-hat {rhat:.3f}"
 
 
@@ -257,7 +257,7 @@ def _too_few(draws: Draws, density: Density) -> tuple[str, str]:
     """Why not even three times as many draws would do, and why there should be more: words, or nothing."""
     from arviz_stats.base import array_stats
 
-    least = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
+    least = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in by_coordinate(draws.u))
     if least >= _enough(draws):
         return "", _thin_tails(draws, density)
     words = f"smallest effective sample size {least:.0f}"
@@ -280,9 +280,8 @@ def _thin_tails(draws: Draws, density: Density) -> str:
     for name, values in density.space.constrain(draws.u).items():
         if "correlation_chol" in name:  # the rest of a row decides the diagonal
             values = np.tril(values, -1)
-        columns = values.reshape(*values.shape[:2], -1)
-        for i in np.flatnonzero(np.ptp(columns, axis=(0, 1))):
-            x = columns[..., i]
+        columns = by_coordinate(values.reshape(*values.shape[:2], -1))
+        for x in columns[np.ptp(columns, axis=(1, 2)) > 0]:
             ess = array_stats.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
             least = min(least, float(ess))
     return f"smallest tail effective sample size {least:.0f}" if least < _enough(draws) else ""
