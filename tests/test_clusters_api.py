@@ -93,7 +93,7 @@ def test_averages_of_products_of_random_slopes_hold_in_simulation() -> None:
         (lambda: mp.Mediation("x", "m", "y", clusters="x"), "has another role"),
         (lambda: mp.Mediation("x", "m", "y", clusters="school", slopes=["d"]), "is no path"),
         (lambda: mp.Mediation("x", "m", "y", slopes=["a"]), "there are none"),
-        (lambda: within_between(moderator="w"), "has no moderators"),
+        (lambda: within_between(moderator="x", moderates="second"), "varies within clusters"),
         (lambda: mp.Model(LEVELS.replace("level: 2", "level: 3"), clusters="s"), "no level '3'"),
         (lambda: mp.Model("y ~ x", clusters="school", groups="sex"), "groups or clusters"),
         (lambda: mp.Mediation("x", "m", "y", groups="g", clusters="school"), "are named as well"),
@@ -166,7 +166,7 @@ def test_model_files_simulate_their_truth(name: str) -> None:
         slopes = np.array([np.bincount(index, weights=u) for u in (x * m, x * x)])
         assert np.std(slopes[0] / slopes[1]) > 0.25
         up = np.linalg.lstsq(np.column_stack([np.ones(len(means)), means[:, 0]]), means[:, 1], rcond=None)[0]
-        assert up[1] == pytest.approx(between["exhaustion", "stress"], abs=0.1)
+        assert up[1] == pytest.approx(between["exhaustion~stress"].coefficient, abs=0.1)
     else:
         assert (m @ y) / (m @ m) == pytest.approx(paths["b"], abs=0.02)
         treated = np.bincount(index, weights=survey.variables["training"]) / size[:, 0]

@@ -14,6 +14,7 @@ from medpsy.inference.native import Native, native
 from medpsy.inference.nuts import sample
 from numeric_cases import bound, measured, survey
 from test_contract import CASES, case_data
+from test_skew import hyperbola
 
 NATIVE = [name for name, case in CASES.items() if case.engine in ("quadrature", "gaussian")]
 
@@ -23,8 +24,9 @@ def laid_out(data: ModelData) -> tuple[Density, Mode]:
     density = Density(data, engine.compiled(data, engine.settings(data, 9)))
     rng = np.random.default_rng(3)
     u = start_point(data)
-    spread = np.tril(rng.normal(0.0, 0.05, (u.size, u.size))) + 0.2 * np.eye(u.size)
-    return density, Mode(u, 0.0, spread, 0, True, 0)
+    spread = rng.normal(0.0, 0.02, (u.size, u.size)) + 0.2 * np.eye(u.size)
+    bend = np.where(rng.random(u.size) < 0.5, 0.0, rng.uniform(-0.7, 0.7, u.size))
+    return density, Mode(u, 0.0, spread, 0, True, 0, bend)
 
 
 @pytest.mark.parametrize("name", NATIVE)
@@ -41,9 +43,12 @@ def test_value_and_gradient_are_those_of_the_reference(name: str) -> None:
     for scale in (0.0, 0.5, 2.0):
         w = rng.normal(0.0, 1.0, density.size) * scale
         value, gradient = made.value_and_gradient(w)
-        want, d_u = density.value_and_gradient(mode.u + mode.spread @ w)
-        assert value == pytest.approx(want, rel=1e-12)
-        np.testing.assert_allclose(gradient, d_u @ mode.spread, rtol=1e-9, atol=1e-9 * np.abs(d_u).max())
+        assert mode.bend is not None
+        straight, slope, d_log = hyperbola(w, mode.bend)
+        want, d_u = density.value_and_gradient(mode.u + mode.spread @ straight)
+        assert value == pytest.approx(want + np.log(slope).sum(), rel=1e-12)
+        d_w = d_u @ mode.spread * slope + d_log
+        np.testing.assert_allclose(gradient, d_w, rtol=1e-9, atol=1e-9 * np.abs(d_u).max())
 
 
 @pytest.mark.parametrize(

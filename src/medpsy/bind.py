@@ -21,7 +21,7 @@ from medpsy.latent.products import product_columns
 from medpsy.model import ComposedModel
 from medpsy.observed.base import has_categories
 from medpsy.parameter import Parameter
-from medpsy.spec.model_spec import Construct
+from medpsy.spec.model_spec import Construct, Path
 from medpsy.survey.ordered import ordered
 from medpsy.survey.survey import Survey
 
@@ -280,14 +280,18 @@ def _layout(
         for i, name in enumerate(sketch.nodes)
         if sketch.families[i] != "latent"
     }
-    latent = [name for name, family in zip(sketch.nodes, sketch.families, strict=True) if family == "latent"]
+    clusters = model.spec.clusters
+    across = clusters.between if clusters is not None else ()
+    # Split into cluster means and deviations, an observed variable has no product column either.
+    latent = [n for n, f in zip(sketch.nodes, sketch.families, strict=True) if f == "latent" or across]
     more, products = product_columns(model.spec.paths, columns, values, given, latent)
     _check_products(more, products, survey)
     columns, values = (*columns, *more), np.column_stack([values, products])
     layout = replace(
         sketch,
         columns=columns,
-        coefficients=_coefficients(model, columns),
+        coefficients=_coefficients(model, columns, model.spec.paths, latent),
+        between=_coefficients(model, columns, across, latent),
         unit=unit,
         centre=centre,
         categories=categories,
@@ -297,8 +301,11 @@ def _layout(
     return (layout if scaled is None else scaled(layout)), observed, values
 
 
-def _coefficients(model: ComposedModel, columns: tuple[Column, ...]) -> tuple[Coefficient, ...]:
-    """Every path, one coefficient for each level of a category."""
+def _coefficients(
+    model: ComposedModel, columns: tuple[Column, ...], paths: tuple[Path, ...], latent: list[str]
+) -> tuple[Coefficient, ...]:
+    """Every path, one coefficient for each level of a category; products with what is ``latent`` have no
+    column."""
     place = {name: i for i, name in enumerate(model.sketch.nodes)}
     variable = {column.name: column.variable for column in columns}
     where: dict[frozenset[str], list[int]] = {}
@@ -306,14 +313,14 @@ def _coefficients(model: ComposedModel, columns: tuple[Column, ...]) -> tuple[Co
         names = column.factors or (column.name,)
         where.setdefault(frozenset(variable.get(name, name) for name in names), []).append(c)
     found: list[Coefficient] = []
-    for path in model.spec.paths:
+    for path in paths:
         target, source = place[path.target], place.get(path.source, -1)
         if source >= 0 and not path.by:
             found.append(Coefficient(path.key, target, source, False, path.label, path))
-        elif source >= 0 and model.sketch.families[source] == "latent" and set(path.by) & place.keys():
+        elif path.source in latent and set(path.by) & place.keys():
             times = tuple(place[name] for name in path.by)
             found.append(Coefficient(path.key, target, source, False, path.label, path, times=times))
-        elif source >= 0 and model.sketch.families[source] == "latent":
+        elif path.source in latent:
             for c in where[frozenset(path.by)]:
                 name = f"{path.target}~{path.source}:{columns[c].name}"
                 found.append(Coefficient(name, target, source, False, path.label, path, c + 1))

@@ -11,6 +11,7 @@ from medpsy.bind import ModelData, local
 from medpsy.errors import SpecError
 from medpsy.groups.linear import LinearGrouping
 from medpsy.latent.base import system, total_sd
+from medpsy.latent.cluster_moderation import raw_within
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.latent.linear import LinearStructure
 from medpsy.latent.linear_raw import labelled
@@ -52,7 +53,7 @@ def derived(data: ModelData, values: dict[str, np.ndarray]) -> dict[str, tuple[t
     if isinstance(structure, ClusteredStructure):
         more = structure.labels(values, data.layout)
         labels |= more
-        out |= {k: ((), v) for k, v in more.items()}
+        out |= _of_levels(data, more)
     if hasattr(structure, "reported"):
         out |= structure.reported(values, data.layout)
     return out | definitions(data, coefficients, labels)
@@ -90,9 +91,20 @@ def standardised(
         scale = structure.level_scale(values, data.layout) if structure.split else scale
         more = structure.labels(values, data.layout, scale)
         labels |= more
-        out |= {name: ((), value) for name, value in more.items()}
+        out |= _of_levels(data, more)
     out["coefficient"] = (("regression",), internal * scale)
     return out | definitions(data, internal * scale, labels)
+
+
+def _of_levels(
+    data: ModelData, labels: dict[str, np.ndarray]
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Labelled quantities of clusters with their dimensions: one over levels, where the label has several."""
+    over = level_names(data.layout)
+    return {
+        name: ((level_dim(data.layout, over[name]),) if over.get(name) else (), value)
+        for name, value in labels.items()
+    }
 
 
 def raw_coefficients(data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray | None:
@@ -100,6 +112,8 @@ def raw_coefficients(data: ModelData, values: dict[str, np.ndarray]) -> np.ndarr
     internal = data.model.structure.coefficients(values, data.layout, Numpy)
     if internal is None:
         return None
+    if data.layout.between:
+        return raw_within(internal, values, data.layout)
     first = data.parameters[0]
     lead = values[first.name].shape[: values[first.name].ndim - len(first.shape)]
     return np.broadcast_to(internal @ raw_map(data.layout).T, (*lead, internal.shape[-1]))
@@ -117,7 +131,9 @@ def definitions(
     SpecError
         A definition mixes the levels of two categories.
     """
-    levels = dict.fromkeys(labels, ()) | level_names(data.layout) | definition_levels(data)
+    levels: dict[str, tuple[str, ...]] = (
+        dict.fromkeys(labels, ()) | level_names(data.layout) | definition_levels(data)
+    )
     known: dict[str, Any] = dict(labels)
     firsts: dict[str, str] = {}  # a label on several paths makes them equal
     if coefficients is not None:

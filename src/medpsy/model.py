@@ -203,9 +203,14 @@ def _canonical(spec: ModelSpec, order: tuple[str, ...]) -> ModelSpec:
         return replace(path, source=first, by=tuple(rest))
 
     paths = tuple(sorted(map(ordered, spec.paths), key=rank))
+    clusters = spec.clusters
+    if clusters is not None:
+        clusters = replace(clusters, between=tuple(map(ordered, clusters.between)))
     covariances = tuple(sorted(spec.covariances, key=lambda c: (first.get(c.left, 0), first.get(c.right, 0))))
     pooled = tuple(sorted(spec.pooled, key=lambda one: (place[one.target], one.variable)))
-    return replace(spec, observed=observed, paths=paths, covariances=covariances, pooled=pooled)
+    return replace(
+        spec, observed=observed, paths=paths, covariances=covariances, pooled=pooled, clusters=clusters
+    )
 
 
 def _nodes(spec: ModelSpec, order: tuple[str, ...]) -> tuple[str, ...]:

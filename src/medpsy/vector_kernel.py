@@ -89,6 +89,15 @@ class Code:
         value = self.to.bitcast(self.to.add(self.to.bitcast(value, _WHOLE), bits), VECTOR)
         return self.to.select(self.to.fcmp_ordered("==", given, given), value, given)
 
+    def before(self, value: Any, count: Any) -> Any:
+        """The first ``count`` numbers of a vector, and zeros."""
+        none = ir.Constant(_WHOLE, ir.Undefined)
+        limit = self.to.insert_element(none, count, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        limit = self.to.shuffle_vector(limit, none, zeros)
+        inside = self.to.icmp_signed("<", ir.Constant(_WHOLE, list(range(LANES))), limit)
+        return self.to.select(inside, value, self.constant(0.0))
+
     def variable(self, value: Any = None) -> Any:
         """A vector that changes in a loop, zero at first."""
         kept = cgutils.alloca_once(self.to, VECTOR)

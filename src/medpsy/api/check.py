@@ -86,11 +86,11 @@ def _check_truth(model: Model, file: ModelFile) -> None:
     if "n_person" not in top.values:
         raise top.fail("[truth] has no n_person", "Write n_person = 300, the number of persons.")
     top.whole("n_person", 1)
-    read_clusters(top.table("clusters"), model.composed)
+    levels = {v.name: v.levels for v in file.instrument.variables if v.kind == "category"}
+    read_clusters(top.table("clusters"), model.composed, levels)
     if "seed" in top.values:
         top.whole("seed", 0)
     composed = model.composed
-    levels = {v.name: v.levels for v in file.instrument.variables if v.kind == "category"}
     read_terms(top.table("paths"), composed, levels)
     read_correlations(top.table("correlations"), composed)
     nodes = composed.sketch.nodes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from medpsy.api.verbs import Verbs
@@ -50,8 +51,11 @@ class Clustered(Verbs):
 
         return self.mark.on_table(cluster_contrasts(self.result, interval=self._cluster_mass(interval)))
 
-    def cluster_tipping(self, *, interval: float | None = None) -> pd.DataFrame:
-        """Return how strong an unmeasured common cause of mediator and outcome must be on each level.
+    def cluster_tipping(
+        self, at: Mapping[str, object] | None = None, *, interval: float | None = None
+    ) -> pd.DataFrame:
+        """Return how strong an unmeasured common cause of mediator and outcome must be on each level, at
+        every value ``at`` of what the paths out of the mediators change with.
 
         Returns
         -------
@@ -60,7 +64,7 @@ class Clustered(Verbs):
         """
         from medpsy.posterior.cluster_tipping import cluster_tipping
 
-        return self.mark.on_table(cluster_tipping(self.result, interval=self._cluster_mass(interval)))
+        return self.mark.on_table(cluster_tipping(self.result, at=at, interval=self._cluster_mass(interval)))
 
     def plot_ladder(self, text: str | None = None) -> Figure:
         """Draw the indirect effect of every cluster, in order of size.

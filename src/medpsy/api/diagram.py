@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from medpsy.dims import POSTERIOR
+from medpsy.latent.cluster_moderation import raw_between
 from medpsy.posterior.by_group import view
 from medpsy.spec.model_spec import ModelSpec
 from medpsy.survey.instrument import Instrument
@@ -51,9 +52,13 @@ def nodes(result: Result) -> pd.DataFrame:
             rows.append((column.name, title, "observed" if at in exposures else "covariate", 0))
     for c in layout.coefficients:
         if c.by is not None or c.times:
-            rows.append((layout.term(c), layout.term(c), "covariate", 0))
+            rows.append((layout.term(c), f"{layout.term(c)}{within}", "covariate", 0))
+    for c in layout.between:
+        if c.by is not None:
+            rows.append((f"{layout.term(c)}|", f"{layout.term(c)}, mean of {means.by}", "covariate", 0))
+    times = " \N{MULTIPLICATION SIGN} "
     rows = [
-        (name, title.replace(":", " \N{MULTIPLICATION SIGN} ") if name in products else title, kind, items)
+        (name, title.replace(":", times) if name.removesuffix("|") in products else title, kind, items)
         for name, title, kind, items in rows
     ]
     return pd.DataFrame(rows, columns=["name", "title", "kind", "n_items"]).drop_duplicates("name")
@@ -124,14 +129,17 @@ def _between(result: Result, interval: float) -> list[tuple[object, ...]]:
     layout, clusters = result.data.layout, result.model.spec.clusters
     if clusters is None or not clusters.between:
         return []
-    values = result.tree[POSTERIOR]["path_between"].to_numpy()
-    rows: list[tuple[object, ...]] = []
-    place = {name: i for i, name in enumerate(layout.nodes)}
-    for i, path in enumerate(clusters.between):
-        draws = values[..., i] * layout.unit[place[path.target]] / layout.unit[place[path.source]]
-        ends = (f"{path.source}|", f"{path.target}|")
-        rows.append((*ends, "~", path.label or "", *_numbers(draws, interval)))
-    return rows
+    raw = raw_between({"path_between": result.tree[POSTERIOR]["path_between"].to_numpy()}, layout)
+    return [
+        (
+            f"{layout.term(c)}|",
+            f"{layout.nodes[c.target]}|",
+            "~",
+            c.label or "",
+            *_numbers(raw[..., i], interval),
+        )
+        for i, c in enumerate(layout.between)
+    ]
 
 
 def indicators(spec: ModelSpec) -> set[str]:

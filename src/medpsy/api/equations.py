@@ -13,9 +13,9 @@ def equations(model: ComposedModel) -> list[str]:
     """
     lines = [line for construct in model.spec.constructs for line in _measurement(model, construct)]
     families = dict(zip(model.sketch.nodes, model.sketch.observed, strict=True))
-    latent = model.structure.name == "correlated"
+    latent, upper = model.structure.name == "correlated", _upper(model)
     for node in model.sketch.nodes:
-        paths = [path for path in model.spec.paths if path.target == node]
+        paths = [p for p in model.spec.paths if p.target == node and not set(p.variables) <= upper]
         pooled = [f"u[{one.variable}]" for one in model.spec.pooled if one.target == node]
         if not paths and not pooled:
             continue
@@ -47,11 +47,27 @@ def _clusters(model: ComposedModel) -> list[str]:
     if not clusters.between:
         return [*lines, *(f"{n}: + u_{n}[{by}], u_{n} ~ N(0, sd_{n})" for n in names)]
     lines.insert(0, f"the formulas above are about deviations from the means of {by}; the means:")
+    upper = _upper(model)
     for name in names:
         paths = [path for path in clusters.between if path.target == name]
-        terms = "".join(f"{path.label or path.key} * mean_{path.source} + " for path in paths)
+        terms = "".join(
+            f"{path.label or path.key} * {' * '.join((f'mean_{path.source}', *path.by))} + " for path in paths
+        )
+        own = (p for p in model.spec.paths if p.target == name and set(p.variables) <= upper)
+        terms += "".join(f"{_coefficient(path)} * {' * '.join(path.variables)} + " for path in own)
         lines.append(f"mean_{name} = {terms}u_{name}[{by}], u_{name} ~ N(0, sd_{name})")
     return lines
+
+
+def _upper(model: ComposedModel) -> set[str]:
+    """Variables that belong to the clusters by what the model says of them, where means have paths."""
+    clusters, design = model.spec.clusters, model.spec.design
+    if clusters is None or not clusters.between:
+        return set()
+    named = {name for path in clusters.between for name in path.by}
+    if design is not None:
+        named |= {*design.moderators, *design.exposures}
+    return named - set(model.sketch.nodes)
 
 
 def _coefficient(path: Path) -> str:

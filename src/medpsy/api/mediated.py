@@ -304,12 +304,14 @@ class Mediated(_Fitted):
         at: Mapping[str, object] | None = None,
         *,
         interval: float | None = None,
+        level: str | None = None,
     ) -> Figure:
-        """Draw expected values of one variable over another, one line per setting of their moderators."""
+        """Draw expected values of one variable over another, one line per setting of their moderators; of
+        deviations and cluster means on one ``level`` (``"within"``, ``"between"``)."""
         from medpsy.plots.slope_lines import slope_lines
         from medpsy.posterior.moderator_curves import slope_lines as lines
 
-        table = lines(self.result, target, source, at=at, interval=self._width(interval))
+        table = lines(self.result, target, source, at=at, interval=self._width(interval), level=level)
         return self.mark.on_figure(slope_lines(table))
 
     def plot_tipping(
@@ -319,14 +321,15 @@ class Mediated(_Fitted):
         *,
         at: Mapping[str, object] | None = None,
         interval: float | None = None,
+        level: str | None = None,
     ) -> Figure:
-        """Draw an indirect effect over the strength of unmeasured confounding, at values of its
-        moderators.
-        """
+        """Draw an indirect effect over the strength of unmeasured confounding, at values of its moderators;
+        of deviations and cluster means on one ``level`` (``"within"``, ``"between"``)."""
         from medpsy.plots.tipping_curve import tipping_curve
         from medpsy.posterior.confounding import tipping_curve as curve
 
-        table = curve(self.result, mediator, outcome, at=at, interval=self._width(interval))
+        width = self._width(interval)
+        table = curve(self.result, mediator, outcome, at=at, interval=width, level=level)
         return self.mark.on_figure(tipping_curve(table))
 
     def plot_effect(self, effect: str = "indirect", *, rope: float | None = None) -> Figure:

@@ -38,7 +38,8 @@ class Mediation(Model):
     covariates : iterable of str
         Person variables that enter every equation; ``"(1|centre)"`` enters with pooled levels.
     moderator : Construct or str, optional
-        Person variable or construct that the paths named in ``moderates`` change with.
+        Person variable or construct that the paths named in ``moderates`` change with; in the designs
+        ``"1-1-1"`` and ``"2-1-1"`` a variable of the clusters, with which paths change on both levels.
     moderates : str or iterable of str
         ``"first"`` (into the mediators), ``"between"`` (from mediator to mediator), ``"second"`` (out of the
         mediators), ``"direct"``, or ``"all"``.

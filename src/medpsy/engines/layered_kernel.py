@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from medpsy.engines.quadrature_kernel import answer_products, answer_rows, contract, whole
-from medpsy.engines.window_kernel import add_rows
+from medpsy.engines.quadrature_kernel import answer_products, answer_rows, contract
+from medpsy.engines.window_kernel import add_rows, whole
 from medpsy.jit import jit
 from medpsy.vector_kernel import LANES
 

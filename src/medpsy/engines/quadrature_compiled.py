@@ -18,6 +18,7 @@ from medpsy.engines.quadrature_kernel import (
     latent_forward,
     latent_reverse,
     room,
+    row_terms,
 )
 from medpsy.engines.shares import shares, summed
 from medpsy.latent.base import Equations
@@ -167,7 +168,22 @@ class CompiledQuadrature:
 
     def rows(self, p: dict[str, np.ndarray]) -> np.ndarray:
         """Log-likelihood of every row."""
-        return np.asarray(self._run(p)["ell"])
+        return self.terms(*self._system(p)[1:], self.tables.fill(p))
+
+    def terms(self, mean: np.ndarray, chol: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """Log-likelihood of every row, arguments as in :meth:`summed`."""
+        run, tables = self._begun(mean, chol, table), self.tables
+        ell = np.asarray(run["ell"])
+
+        def share(rows: slice) -> np.ndarray:
+            row_terms(
+                self.codes[rows], tables.start, tables.factor, table, tables.sizes, tables.widths,
+                tables.nodes, self.lo[rows], self.hi[rows], run["tilt"][rows], run["weight"], ell[rows],
+            )  # fmt: skip
+            return np.zeros(1)
+
+        summed(share, self.shares)
+        return ell
 
     def adapted(
         self, p: dict[str, np.ndarray], fineness: float = 1.0, at: Sequence[dict[str, np.ndarray]] = ()
@@ -201,7 +217,7 @@ class CompiledQuadrature:
         patterns = self.patterns.take(rows)
         windows = self.lo[rows, self.tables.pad :], self.hi[rows, self.tables.pad :]
         own, exact = (
-            made.summed(mean, chol, made.tables.fill(p))["ell"]
+            made.terms(mean, chol, made.tables.fill(p))
             for made in (
                 CompiledQuadrature(self.data, self.grid, windows, patterns),
                 CompiledQuadrature(self.data, self.grid.refined(), None, patterns),

@@ -125,8 +125,8 @@ class ConditionedQuadrature:
         """Log-likelihood of every person, shape (person,)."""
         mean, covariance, given = self._given(p)
         out = person_terms(self.normal.answers, mean, covariance, self.data.n_person)
-        for part, run in zip(self.parts, self._sums(p, given), strict=True):
-            out[part.persons] += run["ell"]
+        for part, (_, location, root) in zip(self.parts, given, strict=True):
+            out[part.persons] += part.grid.terms(location, root, part.grid.tables.fill(p))
         return out
 
     def adapted(self, p: dict[str, np.ndarray], fineness: float = 1.0) -> ConditionedQuadrature:

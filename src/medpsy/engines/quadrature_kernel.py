@@ -11,7 +11,16 @@ import math
 
 import numpy as np
 
-from medpsy.engines.window_kernel import add_rows, contract_nodes, multiply_rows, posterior_moments
+from medpsy.engines.line_kernel import contract_line, line, line_step
+from medpsy.engines.window_kernel import (
+    add_rows,
+    contract_nodes,
+    multiply_rows,
+    posterior_moments,
+    sum_nodes,
+    vector_sum,
+    whole,
+)
 from medpsy.jit import jit
 from medpsy.linear_kernel import product
 from medpsy.vector_kernel import LANES, exponentials
@@ -243,32 +252,6 @@ def contract(i, weight, sums, nodes, lo, hi, work, marginal, second):
 
 
 @jit
-def contract_line(i, weight, sums, lo, width, marginal):
-    """The same for one dimension, which has no cross moments."""
-    total, first = 0.0, lo[i, 2]
-    for q in range(width):
-        marginal[2, q] = weight[0, 0, first + q] * sums[2, q]
-    for q in range(width):
-        total += marginal[2, q]
-    return total
-
-
-@jit
-def vector_sum(values, row, place):
-    """Sum of one vector."""
-    total = 0.0
-    for k in range(LANES):
-        total += values[row, LANES * place + k]
-    return total
-
-
-@jit
-def whole(n):
-    """``n`` rounded up to whole vectors."""
-    return (n + LANES - 1) // LANES * LANES
-
-
-@jit
 def integrate(
     codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, count, weight, ell, counts, first, second,
     mass,
@@ -277,16 +260,13 @@ def integrate(
 
     Parameters
     ----------
-    codes : int8 (row, item)
-        -1 where no answer was given.
-    start, factor : int64 (item,)
-        Offset of the item in the flat table; which dimension it loads on.
+    codes : int8 (row, item); start, factor : int64 (item,)
+        -1 where no answer was given; offset of the item in the flat table, which dimension it loads on.
     prob, counts : float (sum of category x width,)
         Probabilities; expected counts (output).
     sizes, widths : int64 (3,)
         Nodes of each dimension, and the same with so many more that a vector may begin at the last one.
-    nodes : float (3, most nodes)
-    lo, hi : int64 (row, 3)
+    nodes : float (3, most nodes); lo, hi : int64 (row, 3)
         Window of each person.
     tilt : float (row, 3)
         P m, the factor that moves the mean of the constructs.
@@ -309,6 +289,11 @@ def integrate(
     for i in range(codes.shape[0]):
         marginal = mass[i if keep else 0]
         answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        alone = sizes[1] == 1 and not keep
+        if alone and line_step(
+            i, rows, used, prob, nodes, lo, hi, tilt, weight, sums, work, count, ell, counts, first, second
+        ):  # fmt: skip
+            continue
         shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
         if sizes[1] == 1:
             total = contract_line(i, weight, sums, lo, whole(hi[i, 2] - lo[i, 2]), marginal)
@@ -326,6 +311,30 @@ def integrate(
             if not keep:
                 rows_ = rows.ctypes.data + 8 * d * rows.shape[1]
                 add_rows(counts.ctypes.data, rows_, used[d], mass_, width)
+
+
+@jit
+def row_terms(codes, start, factor, prob, sizes, widths, nodes, lo, hi, tilt, weight, ell):
+    """Log-likelihood of every row alone, without the E-step; arguments as in :func:`integrate`."""
+    sums, lanes = np.empty((3, nodes.shape[1] + LANES)), np.empty((1, 3 * LANES))
+    rows, used = np.empty((3, codes.shape[1] + 1), np.int64), np.empty(3, np.int64)
+    jump1 = weight.shape[2]
+    jump0 = weight.shape[1] * jump1
+    for i in range(codes.shape[0]):
+        answer_rows(i, codes, start, factor, widths, lo, rows, used)
+        total = line(i, rows, used, prob, nodes, lo, hi, tilt, weight, sums, lanes) if sizes[1] == 1 else 0.0
+        if total > 0.0:
+            ell[i] += math.log(total)
+            continue
+        shift = answer_products(i, rows, used, prob, sizes, nodes, lo, hi, tilt, sums)
+        n0, n1, n2 = hi[i, 0] - lo[i, 0], hi[i, 1] - lo[i, 1], whole(hi[i, 2] - lo[i, 2])
+        corner = lo[i, 0] * jump0 + lo[i, 1] * jump1 + lo[i, 2]
+        sums_, row = sums.ctypes.data, 8 * sums.shape[1]
+        sum_nodes(
+            weight.ctypes.data + 8 * corner, jump0, jump1, n0 + n0 % 2, n1, n2, sums_, sums_ + row,
+            sums_ + 2 * row, lanes.ctypes.data,
+        )  # fmt: skip
+        ell[i] += shift + math.log(vector_sum(lanes, 0, 0))
 
 
 @jit

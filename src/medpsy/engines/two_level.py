@@ -6,7 +6,8 @@ P = sum_i W^-1, t = sum_i W^-1 (y_i - C w_i) and Q = I + T' P T
     log p(y_c) = sum_i log N(y_i | C w_i, W) - log|Q| / 2 + t' T Q^-1 T' t / 2
 
 (Goldstein & McDonald, 1988, doi:10.1007/BF02294400, for any pattern of missing values). C, T and W follow
-from the structure; they are the same in all clusters unless slopes differ, which then are sampled.
+from the structure; they are the same in all clusters unless slopes differ, which then are sampled, or change
+with a variable of the clusters.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class TwoLevel:
         verdict = CLOSED_FORM.accepts(data)
         if data.layout.products.size:
             return Verdict(False, "constructs are multiplied with each other")
-        if not verdict.accepted or data.layout.moderated.size:
+        if not verdict.accepted or (data.layout.moderated.size and not _apart(data)):
             return Verdict(False, verdict.reason if not verdict.accepted else "paths change with a variable")
         inside = [c.name for c in data.layout.columns if set(c.factors) & set(data.layout.nodes)]
         if inside:
@@ -91,15 +92,21 @@ class TwoLevel:
 
     def log_likelihood(self, data: ModelData, p: dict[str, Any], xp: Any, settings: Any = None) -> Any:
         """Log-density of all values of every cluster, shape (cluster,)."""
-        levels, structure = data.layout.levels, _structure(data)
+        levels = data.layout.levels
         assert levels is not None
         zero = xp.zeros((len(levels.labels), len(data.layout.nodes)))
         p = p | {"cluster_z": zero}
-        if not structure.clusters.random:
+        if not _apart(data):
             return _terms(data, p, levels.index, xp)
         assert data.cells is not None
         each = [_terms(part, p, np.zeros(part.n_person, dtype=int), xp) for part in data.cells.parts]
         return xp.concatenate(each, axis=0)
+
+
+def _apart(data: ModelData) -> bool:
+    """Whether every cluster is a model of its own: its slopes differ, or change with what it has."""
+    levels = data.layout.levels
+    return data.cells is not None and levels is not None and data.cells.levels == levels.labels
 
 
 def _structure(data: ModelData) -> ClusteredStructure:

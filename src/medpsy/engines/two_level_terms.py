@@ -12,6 +12,7 @@ import numpy as np
 
 from medpsy.engines.gaussian import loading_matrix
 from medpsy.engines.two_level_compiled import LOG_2PI, Cell, ClusterStatistics
+from medpsy.latent.cluster_moderation import moved
 
 
 def cluster_terms(own: ClusterStatistics, p: dict[str, Any], xp: Any, room: Any) -> list[Any] | None:
@@ -21,13 +22,13 @@ def cluster_terms(own: ClusterStatistics, p: dict[str, Any], xp: Any, room: Any)
         for at, cluster in enumerate(cell.which):
             answers[cluster].append((number, at))
     shared = _Shared(own, p, xp)
-    random = bool(own.structure.clusters.random)
+    apart = bool(own.structure.clusters.random) or any(moved(own.data.layout))
     terms: list[Any] = []
     moments, known = shared.moments(0), dict[int, Any]()
     for cluster in range(own.size):
         if not room():
             return None
-        if random and cluster:
+        if apart and cluster:
             moments, known = shared.moments(cluster), {}
         for number, _ in answers[cluster]:
             if number not in known:
@@ -51,14 +52,17 @@ class _Shared:
         self.nu = xp.concatenate([*(p[f"intercept_{b.name}"] for b in data.blocks), zeros])
         self.theta = xp.concatenate([*(p[f"residual_sd_{b.name}"] ** 2 for b in data.blocks), zeros])
         self.cells = structure.slope_cells(layout)
-        self.above = None
-        if structure.split:
-            self.above = xp.solve(self.eye - structure.between(p, layout, xp), self.eye)
+        self.moved = list(moved(layout))
+        self.across = structure.between(p, layout, xp) if structure.split else None
 
     def moments(self, cluster: int) -> tuple[Any, Any, Any]:
         """Means (variable, column), covariance within, and by what the effects act (variable, node)."""
         xp, k, own = self.xp, len(self.own.structure.clusters.random), self.own
         b, g = self.eq.b.copy(), self.eq.g[:, : own.width].copy()
+        across: Any = None if self.across is None else self.across.copy()
+        for upper, i, c, value in self.moved:
+            target, name = (across, "path_between") if upper else (b, "path")
+            target[c.target, c.source] = target[c.target, c.source] + self.p[name][i] * float(value[cluster])
         if k:
             made = self.factor[:, :k] @ self.p["slope_z"][cluster]
             for target, cells in zip((b, g), self.cells, strict=True):
@@ -67,9 +71,9 @@ class _Shared:
             g[:, 0] = g[:, 0] + made[k:]
         inside = xp.solve(self.eye - b, self.eye)
         mean, above = inside @ g, inside
-        if self.above is not None:
-            above, upper = self.above, own.levels.upper
-            mean[:, upper] = above @ g[:, upper]
+        if across is not None:
+            above, columns = xp.solve(self.eye - across, self.eye), own.levels.upper
+            mean[:, columns] = above @ g[:, columns]
         mean = self.weight @ mean
         mean[:, 0] = mean[:, 0] + self.nu
         spread = self.weight @ (inside @ (self.eq.d[:, None] * self.eq.z))

@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from medpsy.jit import jit
 from medpsy.vector_kernel import DOUBLE, INT, LANES, Code, procedure
 
 
@@ -50,6 +51,54 @@ def add_rows(typingctx, table_, starts_, count, values_, width):
                 code.store(code.plus(code.load(address), value), address)
 
     return procedure(5, body)
+
+
+@intrinsic
+def line_sums(typingctx, table_, starts_, count, weight_, nodes_, n, out_, sums_):
+    """out = weight times each of ``count`` rows of the table at ``n`` nodes, and zeros up to whole vectors.
+
+    ``sums`` (3, LANES) takes the sums of out, of out times node and of out times node squared, by lane.
+    """
+
+    def body(code: Code, *arguments: Any) -> None:
+        table, starts, count, weight, nodes, n, out, sums = arguments
+        total, first, second = (code.variable() for _ in range(3))
+        with code.turns(n, LANES) as (at, _):
+            product = code.variable(code.load(code.place(weight, at)))
+            with code.turns(count) as (row, _):
+                start = code.load(code.place(starts, row), INT)
+                value = code.load(code.place(table, start, at))
+                code.to.store(code.times(code.to.load(product), value), product)
+            value = code.before(code.to.load(product), code.to.sub(n, at))
+            node = code.load(code.place(nodes, at))
+            leaning = code.times(value, node)
+            code.store(value, code.place(out, at))
+            code.add_to(total, value)
+            code.add_to(first, leaning)
+            code.add_to(second, code.times(leaning, node))
+        for k, variable in enumerate((total, first, second)):
+            code.store(code.to.load(variable), code.place(sums, INT(k * LANES)))
+
+    return procedure(8, body)
+
+
+@intrinsic
+def add_scaled(typingctx, table_, starts_, count, scale, values_, width):
+    """Add ``scale * values`` to each of ``count`` rows of the table; ``scale`` is float64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        table, starts, count, scale, values, width = args
+        code = Code(builder)
+        scales = code.spread(scale)
+        with code.turns(width, LANES) as (at, _):
+            value = code.times(code.load(code.place(values, at)), scales)
+            with code.turns(count) as (row, _):
+                address = code.place(table, code.load(code.place(starts, row), INT), at)
+                code.store(code.plus(code.load(address), value), address)
+        return context.get_dummy_value()
+
+    integer, real = types.int64, types.float64
+    return types.void(integer, integer, integer, real, integer, integer), codegen
 
 
 @intrinsic
@@ -118,6 +167,36 @@ def _planes(
 
 
 @intrinsic
+def sum_nodes(typingctx, weight_, jump0, jump1, n0, n1, n2, zero_, one_, two_, out_):
+    """Sum weight[q0, q1, q2] s0[q0] s1[q1] s2[q2] over a window, by lane into ``out`` (LANES,).
+
+    ``zero_``, ``one_`` and ``two_`` hold s; the rest is as in `contract_nodes`.
+    """
+
+    def body(code: Code, *arguments: Any) -> None:
+        weight, jump0, jump1, n0, n1, n2, zero, one, two, out = arguments
+        total = code.variable()
+        with code.turns(n2, LANES) as (at, _):
+            plane = code.variable()
+            with code.turns(n0, 2) as (q0, _):
+                pair = [q0, code.to.add(q0, INT(1))]
+                rows = [code.place(weight, code.to.mul(q, jump0), at) for q in pair]
+                mass = [code.variable() for _ in pair]
+                with code.turns(n1) as (q1, _):
+                    step = code.to.mul(q1, jump1)
+                    s1 = code.spread(code.load(code.place(one, q1), DOUBLE))
+                    for row, kept in zip(rows, mass, strict=True):
+                        code.add_to(kept, code.times(code.load(code.place(row, step)), s1))
+                for q, kept in zip(pair, mass, strict=True):
+                    s0 = code.spread(code.load(code.place(zero, q), DOUBLE))
+                    code.add_to(plane, code.times(code.to.load(kept), s0))
+            code.add_to(total, code.times(code.to.load(plane), code.load(code.place(two, at))))
+        code.store(code.to.load(total), out)
+
+    return procedure(10, body)
+
+
+@intrinsic
 def posterior_moments(typingctx, mass_, nodes_, scale, count, width, out_):
     """Mean and mean square of the nodes under ``scale * mass``, by lane into ``out`` (2, LANES).
 
@@ -142,3 +221,18 @@ def posterior_moments(typingctx, mass_, nodes_, scale, count, width, out_):
 
     integer, real = types.int64, types.float64
     return types.void(integer, integer, real, real, integer, integer), codegen
+
+
+@jit
+def vector_sum(values, row, place):
+    """Sum of one vector."""
+    total = 0.0
+    for k in range(LANES):
+        total += values[row, LANES * place + k]
+    return total
+
+
+@jit
+def whole(n):
+    """``n`` rounded up to whole vectors."""
+    return (n + LANES - 1) // LANES * LANES

@@ -45,14 +45,49 @@ def recluster(data: Any, survey: Survey) -> Any:
     rest = tuple(parameter for parameter in data.parameters if parameter.name not in own)
     parameters = (*structure.parameters(layout, data.model.table), *rest)
     data = replace(data, layout=layout, design=design, parameters=parameters)
-    if not structure.clusters.random:
+    moderators = [c.by for c in (*layout.coefficients, *layout.between) if c.by is not None]
+    if not structure.clusters.random and not (structure.split and moderators):
         return data
-    if layout.moderated.size or layout.products.size:
+    if layout.products.size:
         raise SpecError(
-            "paths of constructs cannot change with a variable and between clusters as well",
+            "products of constructs with each other cannot stand beside slopes that differ between clusters",
             hint="Leave out the products, or the random slopes.",
         )
+    for column in moderators:
+        _same_in_clusters(layout, column, survey)
     return replace(data, cells=_apart(data, labels, index))
+
+
+def _same_in_clusters(layout: Layout, column: int, survey: Survey) -> None:
+    """Refuse a moderator that differs between persons of one cluster.
+
+    Raises
+    ------
+    DataError
+        Naming the variable, the first such cluster, and two of its values there.
+    """
+    levels = layout.levels
+    assert levels is not None
+    if column in levels.upper:
+        return
+    held = {c.name: c.variable for c in layout.columns}
+    for factor in layout.columns[column - 1].factors or (layout.columns[column - 1].name,):
+        name = held[factor]
+        variable, values = survey.variable(name), survey.variables[name]
+        for c, label in enumerate(levels.labels):
+            found = np.unique(values[levels.index == c])
+            if found.size > 1:
+                words = [
+                    variable.levels[int(v)] if variable.kind == "category" else f"{v:g}" for v in found[:2]
+                ]
+                raise DataError(
+                    f"the moderator '{name}' differs between persons of the same '{levels.by}': in {label} "
+                    f"it is {words[0]} and {words[1]}",
+                    hint="Beside paths between clusters or random slopes of constructs, a moderator belongs "
+                    f"to the clusters: use its mean over each {levels.by}, or random intercepts alone "
+                    f'(clusters="{levels.by}" without design= and slopes=), where any observed variable '
+                    "can moderate.",
+                )
 
 
 def members(by: str, survey: Survey, what: str = "cluster") -> tuple[tuple[str, ...], np.ndarray]:
@@ -98,7 +133,10 @@ def _with_columns(
     width = data.design.shape[1]
     upper = np.array([c for c in range(width) if _constant(data.design[:, c], index)], dtype=int)
     design = np.column_stack([data.design, member])
-    levels = Levels(by, labels, index, width + np.arange(len(labels)), upper)
+    first = np.unique(index, return_index=True)[1]
+    values = np.full((len(labels), width), np.nan)
+    values[:, upper] = data.design[first][:, upper]
+    levels = Levels(by, labels, index, width + np.arange(len(labels)), upper, values=values)
     columns = (*data.layout.columns, *(Column(f"{by}[{label}]", by) for label in labels))
     covariance = np.atleast_2d(np.cov(design, rowvar=False, ddof=0))
     return replace(data.layout, columns=columns, covariance=covariance, levels=levels), design
@@ -144,12 +182,18 @@ def _check_levels(data: Any, layout: Layout, structure: ClusteredStructure) -> N
 def _apart(data: Any, labels: tuple[str, ...], index: np.ndarray) -> Cells:
     """One ordinary model for every cluster, all over the same parameters."""
     rows = tuple(np.flatnonzero(index == c) for c in range(len(labels)))
+    layout = data.layout
+    by = [layout.coefficients[i].by for i in layout.moderated]
     parts = tuple(
         replace(
             data,
             person=data.person[row],
             blocks=tuple(replace(block, values=block.values[row]) for block in data.blocks),
-            layout=replace(data.layout, levels=replace(data.layout.levels, own=c)),
+            layout=replace(
+                layout,
+                levels=replace(layout.levels, own=c),
+                at=layout.levels.values[c, by] if by else None,
+            ),
             design=data.design[row],
             observed=data.observed[row],
         )

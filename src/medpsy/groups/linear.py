@@ -7,7 +7,7 @@ numbers of one group are handed to that group's own ordinary model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -197,11 +197,7 @@ def regroup_linear(data: Any, levels: tuple[str, ...], rows: tuple[np.ndarray, .
     layout = _whole_layout(data.layout, spec, tied, joint, mark)
     layout = structure.scaled(layout)
     known = {row.target: row.prior for row in data.model.table.rows if row.prior is not None}
-    made = (
-        replace(row, prior=known.get(_plain(row.target, count), row.prior)) if row.free else row
-        for row in linear_rows(joint, layout)
-    )
-    table = ParameterTable(tuple(made))
+    table = ParameterTable(tuple(_with_priors(linear_rows(joint, layout), known, count)))
     parameters = tuple(
         replace(q, coords=_called(q, structure, layout, levels)) for q in structure.parameters(layout, table)
     )
@@ -228,6 +224,14 @@ def _plain(text: str, count: int) -> str:
     for g in range(count):
         text = text.replace(_mark(g), "")
     return text
+
+
+def _with_priors(rows: Iterable[ParameterRow], known: dict[str, Any], count: int = 0) -> list[ParameterRow]:
+    """Rows with the priors of their numbers as ``known`` by names without the marks of groups."""
+    return [
+        replace(row, prior=known.get(_plain(row.target, count), row.prior)) if row.free else row
+        for row in rows
+    ]
 
 
 def _whole_layout(
@@ -280,10 +284,7 @@ def _part(data: Any, spec: ModelSpec, g: int, whole: Layout, rows: np.ndarray, k
         ),
     )
     structure = LinearStructure(spec)
-    lines = [
-        replace(row, prior=known.get(row.target, row.prior)) if row.free else row
-        for row in linear_rows(spec, layout)
-    ]
+    lines = _with_priors(linear_rows(spec, layout), known)
     # In the reference group means are not said, in the others they are free.
     there = {row.target for row in lines}
     lines += [

@@ -16,19 +16,22 @@ from medpsy.bind import ModelData
 from medpsy.engines.base import LikelihoodEngine
 from medpsy.inference.density import Density
 from medpsy.inference.importance import MANY_PERSONS, resample
-from medpsy.inference.leave_out import Sampler, efficiency, repair
+from medpsy.inference.leave_out import Sampler, by_coordinate, efficiency, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.native import pointwise
 from medpsy.inference.nuts import Draws, sample
 from medpsy.inference.prepare import TOLERANCE, opened, prepared, reference_error, refined, wanders
 from medpsy.inference.products import in_products
+from medpsy.inference.skew import straightened
 from medpsy.jit import announced
 
 #: Draws per chain, if not said otherwise.
 DRAWS = 1000
 
-#: From so many persons on a draw is dear, and a quarter as many are taken: they are all but independent.
+#: From so many persons on a draw is dear, and fewer are taken: they are independent, so that this many per
+#: chain keep R-hat below its limit.
 VERY_MANY_PERSONS = 100_000
+DEAR_DRAWS = 320
 
 #: Warm-up draws of the first try: only the step size has to be found.
 WARM_UP = 150
@@ -87,6 +90,7 @@ def run(
     with announced(progress) as machine_code:
         density, mode, fineness = prepared(data, engine, nodes, log)
         density, mode = in_products(density, mode)
+        mode = straightened(density, mode, log)
         loading = machine_code()
     found, sampling = time.perf_counter(), 0.0
     for again in (True, True, False):
@@ -149,7 +153,7 @@ def _resampled(
     density: Density, mode: Mode, draws: int | None, chains: int, seed: int, log: list[str]
 ) -> Posterior | None:
     """Importance resampling, where the Pareto k of the weights allows it."""
-    each = draws or (DRAWS if density.data.n_person < VERY_MANY_PERSONS else DRAWS // 4)
+    each = draws or (DRAWS if density.data.n_person < VERY_MANY_PERSONS else DEAR_DRAWS)
     begun = time.perf_counter()
     found = resample(density, mode, chains * each, seed)
     seconds = time.perf_counter() - begun
@@ -244,7 +248,7 @@ def _problem(draws: Draws) -> str:
         return f"{diverging} divergences"
     if draws.u.shape[1] < 4 or draws.u.shape[0] < 2:
         return ""
-    rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
+    rhat = max(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)) for x in by_coordinate(draws.u))
     return "" if rhat <= RETRY_RHAT else f"largest R-hat {rhat:.3f}"
 
 
@@ -252,7 +256,7 @@ def _too_few(draws: Draws, density: Density) -> tuple[str, str]:
     """Why not even three times as many draws would do, and why there should be more: words, or nothing."""
     from arviz_stats.base import array_stats
 
-    least = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in np.moveaxis(draws.u, -1, 0))
+    least = min(float(array_stats.ess(x, chain_axis=0, draw_axis=1)) for x in by_coordinate(draws.u))
     if least >= _enough(draws):
         return "", _thin_tails(draws, density)
     words = f"smallest effective sample size {least:.0f}"
@@ -275,9 +279,8 @@ def _thin_tails(draws: Draws, density: Density) -> str:
     for name, values in density.space.constrain(draws.u).items():
         if "correlation_chol" in name:  # the rest of a row decides the diagonal
             values = np.tril(values, -1)
-        columns = values.reshape(*values.shape[:2], -1)
-        for i in np.flatnonzero(np.ptp(columns, axis=(0, 1))):
-            x = columns[..., i]
+        columns = by_coordinate(values.reshape(*values.shape[:2], -1))
+        for x in columns[np.ptp(columns, axis=(1, 2)) > 0]:
             ess = array_stats.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
             least = min(least, float(ess))
     return f"smallest tail effective sample size {least:.0f}" if least < _enough(draws) else ""

@@ -92,10 +92,11 @@ class _Pool:
     def propose(self, rng: np.random.Generator, size: int) -> None:
         """Add proposals until there are ``size``."""
         w = rng.standard_normal((size - len(self.u), self.density.size))
-        u = self.mode.u + np.sqrt(self.variance) * w @ self.mode.spread.T
-        for one, z in zip(u, w, strict=True):
+        bent = np.sqrt(self.variance) * w
+        u, stretch = self.mode.place(bent), np.log(self.mode.straight(bent)[1]).sum(-1)
+        for one, z, more in zip(u, w, stretch, strict=True):
             (prior,), (each,) = self.terms_at(one[None])
-            value = prior + float(each.sum()) + 0.5 * float(z @ z)
+            value = prior + float(each.sum()) + 0.5 * float(z @ z) + more
             self.ratio.append(value if np.isfinite(value) else -np.inf)
             self.prior.append(prior)
             if self.keep:

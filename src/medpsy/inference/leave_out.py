@@ -110,13 +110,18 @@ def refitted(density: Density, person: int, sampler: Sampler) -> float:
     return float(np.logaddexp.reduce(ell) - np.log(len(ell)))
 
 
+def by_coordinate(u: np.ndarray) -> np.ndarray:
+    """Draws (chain, draw, size) with the coordinates first, side by side in memory: much is asked of each."""
+    return np.ascontiguousarray(np.moveaxis(u, -1, 0))
+
+
 def efficiency(u: np.ndarray) -> float:
     """Effective draws per draw, a mean over coordinates as `arviz.loo` takes it over parameters."""
     from arviz_stats.base import array_stats
 
     if u.shape[0] < 2 or u.shape[1] < 4:
         return 1.0
-    ess = [array_stats.ess(x, chain_axis=0, draw_axis=1, method="mean") for x in np.moveaxis(u, -1, 0)]
+    ess = [array_stats.ess(x, chain_axis=0, draw_axis=1, method="mean") for x in by_coordinate(u)]
     return float(np.mean(ess)) / (u.shape[0] * u.shape[1])
 
 
@@ -146,7 +151,7 @@ def repair(
         Is told what was done.
     """
     bad = []
-    for person, column in enumerate(terms.T):
+    for person, column in enumerate(np.ascontiguousarray(terms.T)):
         usable = np.ptp(column) > 1e-9 and np.isfinite(column).all()
         if usable and smoothed(-column, efficiency)[1] > threshold(len(column)):
             bad.append(person)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 
 from medpsy.errors import FitError
 from medpsy.inference.density import Density
 from medpsy.inference.native import quick
+from medpsy.inference.whiten_kernel import BENT
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Mode:
     value : float
         Log-density there, up to a constant.
     spread : ndarray, shape (size, size)
-        Lower-triangular W with W W' the inverse of the negative Hessian; ``u + W w`` whitens.
+        W with W W' the inverse of the negative Hessian; ``u + W w`` whitens.
     evaluations : int
         Gradients used by the search.
     converged : bool
         The search ended at a stationary point and the curvature is positive definite.
     damped : int
         How many directions had no curvature of their own and were given some.
+    bend : ndarray, shape (size,), optional
+        How far each whitened coordinate is bent (`medpsy.inference.skew`); none is unless given.
     """
 
     u: np.ndarray
@@ -37,6 +41,23 @@ class Mode:
     evaluations: int
     converged: bool
     damped: int
+    bend: np.ndarray | None = None
+
+    def place(self, w: np.ndarray) -> np.ndarray:
+        """Unconstrained coordinates (..., size) of bent whitened ones."""
+        return self.u + self.straight(w)[0] @ self.spread.T
+
+    def straight(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whitened coordinates (..., size) before they were bent; their derivative over ``w``, and that of
+        its logarithm."""
+        if self.bend is None:
+            return w, np.ones_like(w), np.zeros_like(w)
+        b = np.where(self.bend == 0.0, 1.0, self.bend)
+        x = self.bend * w
+        root = np.sqrt(1.0 + (x / BENT) ** 2)
+        # Not a difference of numbers that are all but equal: root - 1 = (x / c)^2 / (1 + root).
+        slope = 1.0 + x / root
+        return w + x**2 / b / (1.0 + root), slope, self.bend / root**3 / slope
 
 
 def climb(
@@ -46,8 +67,6 @@ def climb(
 
     ``spread`` (size, size), a guess of the posterior's Cholesky factor, makes the search much shorter.
     """
-    from scipy.optimize import minimize
-
     density.check_start(start)
     spread = np.eye(density.size) if spread is None else spread
     evaluate = quick(density, start)

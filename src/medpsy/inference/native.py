@@ -77,10 +77,11 @@ class Native:
         return int(kind(function.address)(*sizes, *(x.ctypes.data for x in arrays)))
 
     def whitened(self, mode: Mode) -> Native:
-        """The same density over ``w`` where ``u = mode.u + mode.spread @ w``."""
-        arrays = [np.ascontiguousarray(x, dtype=float) for x in (mode.u, mode.spread)]
+        """The same density over ``w`` where ``u = mode.place(w)``."""
+        bend = np.zeros(self.size) if mode.bend is None else mode.bend
+        arrays = [np.ascontiguousarray(x, dtype=float) for x in (mode.u, mode.spread, bend)]
         table = self.table.copy()
-        table[:2] = [_row(x) for x in arrays]
+        table[[0, 1, 16]] = [_row(x) for x in arrays]
         return replace(self, table=table, keep=(*self.keep, *arrays))
 
 
@@ -111,7 +112,7 @@ def native(density: Density, mode: Mode) -> Native | str:
         return made
     made = made.whitened(mode)
     w = np.random.default_rng(5).normal(0.0, 0.3, density.size)
-    good = _agrees(made, w, density, mode.u + mode.spread @ w, mode.spread)
+    good = _agrees(made, w, density, mode)
     return made if good else "the C function disagrees with the reference"
 
 
@@ -121,7 +122,7 @@ def plain(density: Density, u: np.ndarray) -> Native | str:
         density.native = _laid_out(density)
         if isinstance(density.native, Native):
             at = u + NEAR * np.random.default_rng(5).standard_normal(density.size)
-            if not _agrees(density.native, at, density, at, None):
+            if not _agrees(density.native, at, density):
                 density.native = "the C function disagrees with the reference"
     found: Native | str = density.native
     return found
@@ -302,7 +303,8 @@ class Parameters(Tape):
             "program": np.array(self.program, dtype=np.int64).reshape(-1, 5),
         }  # fmt: skip
         real = {
-            "mode": np.zeros(space.size), "spread": np.zeros((0, 0)), "args": space._args,
+            "mode": np.zeros(space.size), "spread": np.zeros((0, 0)), "bend": np.zeros(0),
+            "args": space._args,
             "concentration": space._concentrations, "template": np.array(self.template),
             "products": np.column_stack(space._scaled),
             "etas": np.array([p.priors[0].args[0] for p, _ in space._triangles]),
@@ -324,12 +326,18 @@ def _table(names: tuple[str, ...], values: Mapping[str, np.ndarray], keep: list[
     return np.array([_row(array) for array in arrays], dtype=np.int64)
 
 
-def _agrees(made: Native, w: np.ndarray, density: Density, u: np.ndarray, spread: np.ndarray | None) -> bool:
-    """Whether both ways give one value and gradient at one point, ``w`` to one and ``u`` to the other."""
+def _agrees(made: Native, w: np.ndarray, density: Density, mode: Mode | None = None) -> bool:
+    """Whether both ways give one value and gradient at ``w``, whitened if there is a mode."""
     value, gradient = made.value_and_gradient(w)
-    want, d_u = density.value_and_gradient(u)
+    want, d_w = density.value_and_gradient(w) if mode is None else whitened(density, mode, w)
     if not np.isfinite(want):
         return True
-    d_w = d_u if spread is None else d_u @ spread
     near = np.abs(gradient - d_w).max() <= 1e-6 * (1 + np.abs(d_w).max())
     return bool(near and abs(value - want) <= 1e-8 * abs(want))
+
+
+def whitened(density: Density, mode: Mode, w: np.ndarray) -> tuple[float, np.ndarray]:
+    """Log-density over whitened coordinates (size,), and its gradient."""
+    straight, slope, d_log = mode.straight(w)
+    value, gradient = density.value_and_gradient(mode.u + mode.spread @ straight)
+    return value + float(np.log(slope).sum()), gradient @ mode.spread * slope + d_log

@@ -20,6 +20,7 @@ from medpsy.engines.quadrature_kernel import (
     latent_forward,
     latent_reverse,
     room,
+    row_terms,
 )
 from medpsy.inference.native_kernel import (
     PART,
@@ -57,7 +58,10 @@ def tables(blocks, flat, nodes, widths, which, table, d_flat):
 
 @jit
 def log_likelihood(t, codes, x, d_x, rows):
-    """Log-likelihood of the persons of a part at the values ``x``; adds to the gradient, fills the rows."""
+    """Log-likelihood of the persons of a part at the values ``x``; adds to the gradient.
+
+    Where there are ``rows``, they are filled instead, and there is no gradient.
+    """
     constant, design, blocks = floats(t, 4), matrix(t, 5), cells(t, 6)
     sizes, widths, nodes = integers(t, 10), integers(t, 11), matrix(t, 12)
     lo, hi, count = cells(t, 13), cells(t, 14), floats(t, 15)
@@ -76,6 +80,13 @@ def log_likelihood(t, codes, x, d_x, rows):
     last = blocks[blocks.shape[0] - 1]
     table = np.empty(last[5] + last[2] * last[3] * widths[last[4]])
     tables(blocks, x, nodes, widths, 0, table, d_x)
+    if rows.size:
+        row_terms(
+            codes, integers(t, 8), integers(t, 9), table, sizes, widths, nodes, lo, hi, tilt, weight, ell
+        )
+        for i in range(n_row):
+            rows[i] = ell[i] + constant[0] + half
+        return 0.0
     counts = np.zeros(table.size)
     integrate(
         codes, integers(t, 8), integers(t, 9), table, sizes, widths, nodes, lo, hi, tilt, count, weight,
@@ -85,8 +96,6 @@ def log_likelihood(t, codes, x, d_x, rows):
     for i in range(n_row):
         ell[i] += constant[0] + half
         total += count[i] * ell[i]
-    for i in range(rows.size):
-        rows[i] = ell[i]
     d_mean, d_chol = np.zeros((n, design.shape[1])), np.empty((n, n))
     latent_reverse(chol, design, count, precision, location, first, second, d_mean, d_chol)
     tables(blocks, x, nodes, widths, 1, counts, d_x)

@@ -27,6 +27,7 @@ from medpsy.inference.transform_kernel import (
     simplexes,
     simplexes_reverse,
 )
+from medpsy.inference.whiten_kernel import placed, whiten_reverse
 from medpsy.jit import jit, stored
 from medpsy.linear_kernel import product_left, product_right
 
@@ -35,7 +36,7 @@ from medpsy.linear_kernel import product_left, product_right
 #: the values; ``parts`` the addresses of a part's function and table, and the first of its rows.
 COMMON = (
     "mode", "spread", "kinds", "args", "where", "spans", "concentration", "template", "positive", "unit",
-    "places", "corners", "etas", "program", "products", "parts",
+    "places", "corners", "etas", "program", "products", "parts", "bend",
 )  # fmt: skip
 
 #: First arrays of every part: cells of B, G, Z (row, column, place) and D (row, place) that are not those of
@@ -102,16 +103,9 @@ def ratio(u, products, k):
 
 @jit
 def front(t, w, u, x, gradient):
-    """Coordinates u = mode + spread w, values x, gradient of the log-prior; returns the log-prior."""
-    mode, whiten, products = floats(t, 0), matrix(t, 1), matrix(t, 14)
-    for i in range(mode.size):
-        u[i] = mode[i]
-        if whiten.shape[0] == 0:
-            u[i] += w[i]
-        else:
-            for j in range(i + 1):  # lower triangular
-                u[i] += whiten[i, j] * w[j]
-    total = 0.0
+    """Coordinates u = mode + spread s(w), values x, gradient of the log-prior; returns the log-prior."""
+    products = matrix(t, 14)
+    total = placed(floats(t, 0), matrix(t, 1), floats(t, 16), w, u)
     for k in range(products.shape[0]):
         shrink = ratio(u, products, k)
         total += math.log(shrink)
@@ -130,10 +124,10 @@ def front(t, w, u, x, gradient):
 
 
 @jit
-def back(t, u, x, d_x, gradient, gradient_w):
+def back(t, w, u, x, d_x, gradient, gradient_w):
     """From the gradient over the values to that over w."""
     where, positive, unit = integers(t, 4), integers(t, 8), integers(t, 9)
-    places, corners, products, whiten = integers(t, 10), cells(t, 11), matrix(t, 14), matrix(t, 1)
+    places, corners, products = integers(t, 10), cells(t, 11), matrix(t, 14)
     run_reverse(cells(t, 13), x, d_x)
     for c in range(corners.shape[0]):
         n, at, to = corners[c, 0], corners[c, 1], corners[c, 2]
@@ -150,11 +144,7 @@ def back(t, u, x, d_x, gradient, gradient_w):
         entry, scale, shrink = int(products[k, 0]), int(products[k, 1]), ratio(u, products, k)
         gradient[scale] -= (1.0 - shrink**2) * (gradient[entry] * u[entry] + 1.0)
         gradient[entry] *= shrink
-    for j in range(gradient_w.size):
-        gradient_w[j] = 0.0 if whiten.shape[0] else gradient[j]
-    for i in range(whiten.shape[0]):
-        for j in range(i + 1):
-            gradient_w[j] += gradient[i] * whiten[i, j]
+    whiten_reverse(matrix(t, 1), floats(t, 16), w, gradient, gradient_w)
 
 
 @jit
@@ -220,12 +210,12 @@ def likelihood(parts, x, d_x, rows_):
 
 @jit
 def log_density(t, w, gradient_w):
-    """Log-posterior at u = mode + spread w, and its gradient with respect to w."""
+    """Log-posterior at u = mode + spread s(w), and its gradient with respect to w."""
     size, n_value = floats(t, 0).size, floats(t, 7).size
     u, x, d_x, gradient = np.empty(size), np.empty(n_value), np.zeros(n_value), np.zeros(size)
     total = front(t, w, u, x, gradient)
     total += likelihood(cells(t, 15), x, d_x, 0)
-    back(t, u, x, d_x, gradient, gradient_w)
+    back(t, w, u, x, d_x, gradient, gradient_w)
     return total
 
 
@@ -239,14 +229,14 @@ def verdict(total, gradient):
 
 
 def _density(size, w_, gradient_, value_, user_):
-    t = carray(user_, (16, 3), np.int64)
+    t = carray(user_, (17, 3), np.int64)
     w, gradient, value = carray(w_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
     value[0] = log_density(t, w, gradient)
     return verdict(value[0], gradient)
 
 
 def _terms(n, n_row, w_, prior_, rows_, user_):
-    t = carray(user_, (16, 3), np.int64)
+    t = carray(user_, (17, 3), np.int64)
     size, n_value = floats(t, 0).size, floats(t, 7).size
     w, prior, rows = carray(w_, (n, size)), carray(prior_, (n,)), carray(rows_, (n, n_row))
     u, x, d_x, gradient = np.empty(size), np.empty(n_value), np.zeros(n_value), np.zeros(size)

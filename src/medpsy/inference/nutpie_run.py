@@ -65,7 +65,7 @@ def run(
     sampler = nutpie.sample(
         model, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, progress_bar=False,
         target_accept=target_accept, save_warmup=False, blocking=False, progress_rate=200,
-        progress_callback=tell,
+        progress_callback=tell, return_raw_trace=True,
     )  # fmt: skip
     trace, stopped = None, False
     try:
@@ -82,15 +82,22 @@ def run(
         raise FitError(
             f"sampling could not start: {reason}", hint="Check the priors, or use route='pymc'."
         ) from error
-    if "posterior" not in trace.children or "w" not in trace["posterior"]:
-        return [], stopped
-    return [_chain(trace, number) for number in range(trace["posterior"].sizes["chain"])], stopped
+    # Not through a tree of labelled arrays, which takes longer than a small model is sampled.
+    return [_chain(*batches) for batches in zip(*trace.get_arrow_trace(), strict=True)], stopped
 
 
-def _chain(trace: Any, number: int) -> Chain:
-    """One chain; what an interruption left empty is cut off."""
-    w = trace["posterior"]["w"].to_numpy()[number]
-    length = int(np.isfinite(w).all(axis=1).sum())
-    recorded = trace["sample_stats"]
-    stats = {new: recorded[old].to_numpy()[number][:length] for old, new in STATS.items() if old in recorded}
-    return w[:length], stats
+def _chain(drawn: Any, stats: Any) -> Chain:
+    """One chain without its warm-up, from a record batch of draws and one of statistics."""
+    kept = ~_column(stats, "tuning").astype(bool)
+    w = _column(drawn, "w").reshape(drawn.num_rows, -1)[kept]
+    there = set(stats.column_names)
+    return w, {new: _column(stats, old)[kept] for old, new in STATS.items() if old in there}
+
+
+def _column(batch: Any, name: str) -> np.ndarray:
+    """The values of a column, lists of equal length one after another."""
+    import pyarrow
+
+    column = pyarrow.array(batch.column(name))
+    column = column.flatten() if hasattr(column, "flatten") else column
+    return np.asarray(column.to_numpy(zero_copy_only=False))

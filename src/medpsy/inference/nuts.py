@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import nutpie  # noqa: F401  (before processes fork, so that none of them imports it again)
 
 from medpsy.inference.density import Density
 from medpsy.inference.mode import Mode
@@ -72,7 +73,7 @@ def sample(
     progress: bool = True,
     after: After | None = None,
 ) -> Draws:
-    """Sample ``w`` where ``u = mode.u + mode.spread @ w``, from starts dispersed around the mode.
+    """Sample ``w`` where ``u = mode.place(w)``, from starts dispersed around the mode.
 
     An interruption (Ctrl-C) keeps what was drawn: chains are cut to equal length, and the result says so.
 
@@ -95,8 +96,6 @@ def sample(
     KeyboardInterrupt
         Interrupted before any chain had 20 draws.
     """
-    import nutpie  # noqa: F401  (before processes fork, so that none of them imports it again)
-
     plan = Plan(draws, tune, target_accept)
     line = Line("sampling", chains * (draws + tune), progress)
     workers = min(cores, chains)
@@ -110,7 +109,7 @@ def sample(
     seconds = time.perf_counter() - begun
     pieces, stopped = made
     pieces, note = _kept(pieces, stopped, chains, draws)
-    u = np.stack([mode.u + w @ mode.spread.T for w, _ in pieces])
+    u = np.stack([mode.place(w) for w, _ in pieces])
     stats = {name: np.stack([piece[1][name] for piece in pieces]) for name in pieces[0][1]}
     return Draws(u, stats, _computed(density, u, after, workers) if after else {}, note, seconds)
 
@@ -212,12 +211,14 @@ def _python_model(density: Density, mode: Mode) -> Any:
     """The whitened density as a Python callback."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
+    from medpsy.inference.native import whitened
+
     def make_logp() -> Any:
         def logp(w: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = density.value_and_gradient(mode.u + mode.spread @ w)
+            value, gradient = whitened(density, mode, w)
             if not np.isfinite(value):
                 raise _NoDensity("the log-density is not finite")
-            return value, gradient @ mode.spread
+            return value, gradient
 
         return logp
 

@@ -93,6 +93,8 @@ class Layout:
         Labels of the categories of every node, lowest first; none where its values are no categories.
     pooled : tuple of PooledLevels
         Person variables whose levels have effects from a common distribution.
+    between : tuple of Coefficient
+        Paths among the means of the clusters, where variables are split into these and deviations.
     """
 
     nodes: tuple[str, ...]
@@ -108,6 +110,7 @@ class Layout:
     levels: Levels | None = None
     categories: tuple[tuple[str, ...], ...] = ()
     pooled: tuple[PooledLevels, ...] = ()
+    between: tuple[Coefficient, ...] = ()
 
     @cached_property
     def factors(self) -> np.ndarray:

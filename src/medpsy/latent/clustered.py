@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.latent.base import Equations, LatentStructure, Layout
+from medpsy.latent.cluster_moderation import between, between_reverse, raw_between
 from medpsy.ops import Numpy
 from medpsy.parameter import Parameter
 from medpsy.spec.clusters import Clusters
@@ -71,7 +72,7 @@ class ClusteredStructure:
             return (tuple(range(k + len(nodes))),) if k + len(nodes) > 1 else ()
         depth = dict.fromkeys(nodes, 0)
         for _ in nodes:
-            for path in self.clusters.between:
+            for path in (path for path in self.clusters.between if not path.by):
                 depth[path.target] = max(depth[path.target], depth[path.source] + 1)
         found = [tuple(range(k))]
         found += [tuple(k + i for i, n in enumerate(nodes) if depth[n] == d) for d in range(len(nodes))]
@@ -86,7 +87,7 @@ class ClusteredStructure:
             target = f"path_between.{path.key}"
             out.append(
                 ParameterRow(
-                    f"Paths between {by}", path.target, "~", path.source, path.label, target,
+                    f"Paths between {by}", path.target, "~", path.term, path.label, target,
                     parse_prior("Normal(0, 0.5)"),
                 )
             )  # fmt: skip
@@ -105,10 +106,9 @@ class ClusteredStructure:
         out = list(self.inner.parameters(layout, table))
         if layout.levels is None:
             return tuple(out)
-        between = self.clusters.between
-        if between:
-            names = tuple(path.key for path in between)
-            priors = tuple(table.prior(f"path_between.{name}") for name in names)
+        if layout.between:
+            names = tuple(c.name for c in layout.between)
+            priors = tuple(table.prior(f"path_between.{c.path.key}") for c in layout.between)
             out.append(Parameter("path_between", ("between",), (names,), priors))
         names = self.effects(layout.nodes)
         priors = tuple(table.prior(f"cluster_sd.{name}") for name in names)
@@ -173,9 +173,9 @@ class ClusteredStructure:
         return inner, outer
 
     def between(self, p: dict[str, Any], layout: Layout, xp: Any) -> Any:
-        """B_between (..., node, node)."""
-        size = len(layout.nodes)
-        return xp.place((size, size), *self.between_cells(layout), p["path_between"])
+        """B_between (..., node, node) of the only cluster, or at the means of the moderators."""
+        assert layout.levels is not None
+        return between(p, layout, layout.levels.own, xp)
 
     def between_factor(self, p: dict[str, Any], layout: Layout, b: Any, xp: Any) -> Any:
         """By what the normals of the intercepts act on the nodes (node, node), given B of the cluster."""
@@ -256,14 +256,8 @@ class ClusteredStructure:
         d_means = (eye - eq.b).T @ d.g[:, upper]
         d_g = d.g.copy()
         d_g[:, upper] = back.T @ d_means
-        d_between = d_g[:, upper] @ means.T
-        return d.b - d.g[:, upper] @ means.T, d_g, d_between[self.between_cells(layout)]
-
-    def between_cells(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-        place = {name: i for i, name in enumerate(layout.nodes)}
-        paths = self.clusters.between
-        rows, cols = [place[path.target] for path in paths], [place[path.source] for path in paths]
-        return np.array(rows, dtype=int), np.array(cols, dtype=int)
+        d_between = between_reverse(layout, levels.own, d_g[:, upper] @ means.T)
+        return d.b - d.g[:, upper] @ means.T, d_g, d_between
 
     def reverse_effects(
         self, p: dict[str, np.ndarray], nodes: tuple[str, ...], d_slopes: np.ndarray, d_shift: np.ndarray
@@ -304,14 +298,7 @@ class ClusteredStructure:
         With ``scale`` (..., coefficient), what standardises the coefficients, standardised: paths between
         clusters in sds of cluster means.
         """
-        out = {}
-        sds = self.level_sds(p, layout)[1] if scale is not None and self.split else None
-        for i, (target, source) in enumerate(zip(*self.between_cells(layout), strict=True)):
-            by = layout.unit[target] / layout.unit[source]
-            by = by if sds is None else sds[..., source] / sds[..., target]
-            label = self.clusters.between[i].label
-            if label:
-                out[label] = p["path_between"][..., i] * by
+        out = self._between_labels(p, layout, scale is not None) if self.split else {}
         names = self.clusters.covariances
         if names:
             factor = self.factor(p, layout.nodes, Numpy)
@@ -324,6 +311,20 @@ class ClusteredStructure:
             )
             out[name] = covariance[..., i, j] * u * v
         return out
+
+    def _between_labels(self, p: dict[str, Any], layout: Layout, standard: bool) -> dict[str, np.ndarray]:
+        """Labelled paths between clusters (...,), of a category with several levels (..., level)."""
+        if standard:
+            sds = self.level_sds(p, layout)[1]
+            ratios = [sds[..., c.source] / sds[..., c.target] for c in layout.between]
+            values = p["path_between"] * np.stack(ratios, axis=-1)
+        else:
+            values = raw_between(p, layout)
+        where: dict[str, list[int]] = {}
+        for i, c in enumerate(layout.between):
+            if c.label:
+                where.setdefault(c.label, []).append(i)
+        return {label: values[..., at[0] if len(at) == 1 else at] for label, at in where.items()}
 
     def reported(self, p: dict[str, Any], layout: Layout) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
         """``sd_over_clusters`` (effect,) and ``effect_of_cluster`` (cluster, effect), in raw units."""

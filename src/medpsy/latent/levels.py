@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Levels:
         Design columns that are the same for all persons of a cluster, the constant first.
     own : int, optional
         The only cluster of these persons, where every cluster is a model of its own.
+    values : ndarray, shape (cluster, design column)
+        Value of every ``upper`` column in every cluster; NaN in columns that vary within clusters.
     """
 
     by: str
@@ -33,6 +35,7 @@ class Levels:
     columns: np.ndarray
     upper: np.ndarray
     own: int | None = None
+    values: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def size(self) -> np.ndarray:

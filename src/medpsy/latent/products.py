@@ -137,7 +137,23 @@ def raw_map(layout: Layout) -> np.ndarray:
         for kept in _subsets(names):
             left = [-scale[name][0] for name in names if name not in kept]
             out[place[c.target, frozenset(kept)], k] += ratio * np.prod(left)
+        if c.by is not None:
+            # The product of its moderators was centred; the source multiplies what is left.
+            off = product_mean(layout, c.by) * layout.unit[c.target] / layout.unit[c.source]
+            out[place[c.target, frozenset(names[:1])], k] -= off
     return out
+
+
+def product_mean(layout: Layout, column: int) -> float:
+    """Mean over the persons of what a product column multiplies, before it was centred; 0 of others.
+
+    All factors have mean 0, so that it is the covariance of one of them with the (product of the) others.
+    """
+    names = layout.columns[column - 1].factors
+    place = {frozenset(c.factors or (c.name,)): i + 1 for i, c in enumerate(layout.columns)}
+    if len(names) < 2:
+        return 0.0
+    return float(layout.covariance[place[frozenset(names[:1])], place[frozenset(names[1:])]])
 
 
 def _subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -155,7 +171,7 @@ def level_names(layout: Layout) -> dict[str, tuple[str, ...]]:
     """
     by_label: dict[str, list[tuple[str, ...]]] = {}
     firsts: dict[str, str] = {}  # a label on several paths makes them equal
-    for c in layout.coefficients:
+    for c in (*layout.coefficients, *layout.between):
         if c.label and c.path.key == firsts.setdefault(c.label, c.path.key):
             by_label.setdefault(c.label, []).append(layout.factors_of(c))
     out = {}

@@ -1,6 +1,6 @@
 """Reduced form of all clusters at once: means, residual spread and shared effects of the nodes, and back.
 
-For cluster c (or for all, where no slope differs): M_c (node, design column), L_c (node, node) with L L' the
+For cluster c (or for all, where no path differs): M_c (node, design column), L_c (node, node) with L L' the
 covariance within the cluster, and T_c (node, node), by which the normals of its intercepts act.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from medpsy.latent.base import Equations, Layout
+from medpsy.latent.cluster_moderation import between_reverse, moved
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.ops import Numpy
 
@@ -33,10 +34,19 @@ def reduced(structure: ClusteredStructure, p: dict[str, Any], layout: Layout, wi
     eq = structure.inner.equations(p, layout, Numpy)
     n, k = len(layout.nodes), len(structure.clusters.random)
     factor = structure.factor(p, layout.nodes, Numpy)
-    b, g = eq.b[None], eq.g[None, :, :width]
+    across = structure.between(p, layout, Numpy)[None] if structure.split else eq.b[None]
+    b, g, changing = eq.b[None], eq.g[None, :, :width], list(moved(layout))
+    if k or changing:
+        assert layout.levels is not None
+        count = len(layout.levels.labels)
+        b, g = np.repeat(b, count, axis=0), np.repeat(g, count, axis=0)
+    if any(between for between, *_ in changing):
+        across = np.repeat(across, len(b), axis=0)
+    for between, i, c, value in changing:
+        target, name = (across, "path_between") if between else (b, "path")
+        target[:, c.target, c.source] += p[name][i] * value
     if k:
         made = p["slope_z"] @ factor[:, :k].T
-        b, g = np.repeat(b, len(made), axis=0), np.repeat(g, len(made), axis=0)
         for target, cells in zip((b, g), structure.slope_cells(layout), strict=True):
             for slope, row, column in cells:
                 target[:, row, column] += made[:, slope]
@@ -45,7 +55,7 @@ def reduced(structure: ClusteredStructure, p: dict[str, Any], layout: Layout, wi
     chol = inside @ (eq.d[:, None] * eq.z)
     above, mean = inside, inside @ g
     if structure.split:
-        above = np.linalg.inv(np.eye(n) - structure.between(p, layout, Numpy))[None]
+        above = np.linalg.inv(np.eye(n) - across)
         upper = _upper(layout)
         mean[..., upper] = above @ g[..., upper]
     return Reduced(mean, chol, above @ factor[k:, k:], Equations(b, g, eq.d, eq.z), inside, above)
@@ -75,10 +85,13 @@ def reduced_reverse(
         d_g[..., upper] = above @ d_mean[..., upper]
         d_b = d_chol_b + d_g[..., lower] @ np.swapaxes(found.mean[..., lower], -1, -2)
         d_own = above @ d_shared
-        d_between = d_g[..., upper] @ np.swapaxes(found.mean[..., upper], -1, -2)
-        d_between = d_between.sum(0) + (d_own @ np.swapaxes(found.shared, -1, -2)).sum(0)
-        out["path_between"] = d_between[structure.between_cells(layout)]
+        d_across = [
+            d_g[..., upper] @ np.swapaxes(found.mean[..., upper], -1, -2),
+            d_own @ np.swapaxes(found.shared, -1, -2),
+        ]
+        out["path_between"] = between_reverse(layout, None, sum(d.sum(0) for d in d_across))
     else:
+        d_across = []
         d_g, d_own = inside @ d_mean, inside @ d_shared
         d_b = d_chol_b + d_g @ np.swapaxes(found.mean, -1, -2)
         d_b = d_b + d_own @ np.swapaxes(found.shared, -1, -2)
@@ -96,7 +109,12 @@ def reduced_reverse(
     whole = np.zeros((len(layout.nodes), 1 + len(layout.columns)))
     whole[:, :width] = d_g.sum(0)
     d = Equations(d_b.sum(0), whole, (d_spread * eq.z).sum(-1), eq.d[:, None] * d_spread)
-    return structure.inner.reverse(p, layout, d) | out
+    out |= structure.inner.reverse(p, layout, d)
+    for across, i, c, value in moved(layout):
+        # Where a path between clusters changes, both parts have a matrix for each of them.
+        for part in d_across if across else [d_b]:
+            out["path_between" if across else "path"][i] += value @ part[:, c.target, c.source]
+    return out
 
 
 def _upper(layout: Layout) -> np.ndarray:

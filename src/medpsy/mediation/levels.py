@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from medpsy.errors import SpecError
-from medpsy.mediation.equations import Edge, Expansion, design_edges, expansion, plain
+from medpsy.mediation.equations import (
+    Edge,
+    Expansion,
+    design_edges,
+    expansion,
+    moderators_of,
+    plain,
+    product_label,
+)
 from medpsy.spec.clusters import Clusters
 from medpsy.spec.model_spec import Definition, Design, Path
 
@@ -17,7 +25,7 @@ def stages_beside(design: Design) -> tuple[int, ...]:
     Raises
     ------
     SpecError
-        No mediator, several exposures or outcomes, or moderators.
+        No mediator, several exposures or outcomes.
     """
     if not design.mediators:
         raise SpecError(
@@ -29,23 +37,69 @@ def stages_beside(design: Design) -> tuple[int, ...]:
                 f"the design '{design.kind}' takes one {what}, not {len(names)}",
                 hint=f"Fit one model for each {what}, or write the model with levels as text.",
             )
-    if design.moderation:
-        raise SpecError(
-            f"the design '{design.kind}' has no moderators",
-            hint="A variable of the clusters can be a covariate; moderation needs a design without levels.",
-        )
     return (len(design.mediators),)
 
 
 def within_paths(design: Design, latent: frozenset[str]) -> tuple[Expansion, list[Edge]]:
-    """The ordinary expansion of the design, without its effects, and its labelled paths."""
+    """The ordinary expansion of the design, without its effects, and its labelled paths.
+
+    Raises
+    ------
+    SpecError
+        A moderator that varies within clusters by what it is, or roles that do not fit.
+    """
+    for name in design.moderators:
+        if name in latent:
+            raise SpecError(
+                f"'{name}' varies within clusters and cannot moderate a path of the design '{design.kind}'",
+                hint="Its moderators belong to the clusters: name an observed variable that is the same for "
+                "all persons of a cluster, such as a cluster mean.",
+            )
     made = expansion(design, stages_beside(design), latent)
     return replace(made, definitions=()), design_edges(design, stages_beside(design))
 
 
-def between_path(edge: Edge) -> Path:
-    """The path between clusters beside one within them."""
-    return Path(edge.target, edge.source, f"{edge.label}_between")
+def between_paths(edge: Edge, design: Design) -> Iterator[Path]:
+    """The path between clusters beside one within them, and its products with the moderators."""
+    yield Path(edge.target, edge.source, f"{edge.label}_between")
+    for by in moderators_of(edge, design):
+        yield Path(edge.target, edge.source, changed(edge, by, "_between"), by)
+
+
+def changed(edge: Edge, by: tuple[str, ...], level: str = "") -> str:
+    """Label of the product of a path with moderators, on one level."""
+    return product_label(replace(edge, label=edge.label + level), by)
+
+
+def same_for_all(design: Design, *edges: Edge) -> bool:
+    """Whether none of the paths changes with a moderator."""
+    return not any(moderators_of(edge, design) for edge in edges)
+
+
+def indices(name: str, design: Design, way: tuple[tuple[Edge, str], ...]) -> Iterator[Definition]:
+    """Indices of moderated mediation on one level (Hayes, 2015, doi:10.1080/00273171.2014.962683).
+
+    ``way`` holds every path with what its label has on that level. The slope of an indirect effect in its
+    moderator, where exactly one path changes; a covariance of random slopes is the same at all values.
+    """
+    changing = [edge for edge, _ in way if moderators_of(edge, design)]
+    if len(changing) != 1:
+        return
+    every = moderators_of(changing[0], design)
+    largest = [by for by in every if not any(set(by) < set(other) for other in every)]
+    for by in largest:
+        own = name + (f"_{'_'.join(map(plain, by))}" if len(largest) > 1 else "")
+        terms = (changed(e, by, tail) if e is changing[0] else e.label + tail for e, tail in way)
+        yield Definition(own, "*".join(terms))
+
+
+def contextual(edge: Edge, design: Design) -> Iterator[Definition]:
+    """What the path between clusters has beyond the one within, or its products with moderators."""
+    if same_for_all(design, edge):
+        yield Definition(f"contextual_{edge.label}", f"{edge.label}_between - {edge.label}")
+    for by in moderators_of(edge, design):
+        label = changed(edge, by)
+        yield Definition(f"contextual_{label}", f"{changed(edge, by, '_between')} - {label}")
 
 
 def chosen_slopes(clusters: Clusters, edges: list[Edge], usual: list[Edge]) -> tuple[str, ...]:

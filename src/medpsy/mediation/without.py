@@ -22,6 +22,12 @@ def without_indirect(spec: ModelSpec) -> ModelSpec:
     design = spec.design
     if design is None or not design.mediators:
         raise SpecError("the model is no recognised mediation", hint="Write it as mp.Mediation(...).")
+    if spec.clusters is not None and spec.clusters.between:
+        raise SpecError(
+            "the paths out of the mediators stand on two levels, and means of clusters that no path orders "
+            "correlate freely: there is no model without the indirect effect alone",
+            hint="The posterior of the effect on each level stands in effects() and conditional().",
+        )
     gone = [p for p in spec.paths if p.target in design.outcomes and set(p.variables) & set(design.mediators)]
     paths = tuple(path for path in spec.paths if path not in gone)
     for observed in spec.observed:

@@ -17,7 +17,7 @@ def conditional_curve(table: pd.DataFrame, *, label: str = "", effect: str = "")
     ----------
     table : DataFrame
         Columns value, mean, lower, upper, as :func:`medpsy.posterior.moderator_curves.curve` makes it; its
-        ``attrs`` may hold ``regions`` (shaded), ``moderator``, ``effect`` and ``text``.
+        ``attrs`` may hold ``regions`` (shaded), ``moderator``, ``spoken`` (the effect in words) and ``text``.
     label : str
         Name of the moderator on the axis; that of the table unless given.
     effect : str
@@ -47,6 +47,6 @@ def conditional_curve(table: pd.DataFrame, *, label: str = "", effect: str = "")
     axes.set_title(f"interval excludes zero: {said or 'nowhere'}")
     text = style.arrows(table.attrs.get("text", ""))
     axes.set_xlabel(label or str(table.attrs.get("moderator", "")))
-    axes.set_ylabel(style.wrap(effect or f"{table.attrs.get('effect', '')} effect {text}".strip(), 40))
+    axes.set_ylabel(style.wrap(effect or f"{table.attrs.get('spoken', '')} {text}".strip(), 40))
     axes.set_xlim(table["value"].iloc[0], table["value"].iloc[-1])
     return figure

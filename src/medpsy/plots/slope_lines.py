@@ -43,7 +43,8 @@ def slope_lines(table: pd.DataFrame, *, source: str = "", target: str = "") -> F
         axes.plot(
             own["value"], own["mean"], color=colour, linewidth=1.4, linestyle=stroke, label=setting or "all"
         )
-    axes.set_xlabel(source or str(table.attrs.get("source", "")))
-    axes.set_ylabel(target or str(table.attrs.get("target", "")))
+    level = {"within": ", within clusters", "between": ", cluster mean"}.get(table.attrs.get("level", ""), "")
+    axes.set_xlabel(source or str(table.attrs.get("source", "")) + level)
+    axes.set_ylabel(target or str(table.attrs.get("target", "")) + level)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0.2, handlelength=2.4)
     return figure

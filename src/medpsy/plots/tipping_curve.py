@@ -46,7 +46,8 @@ def tipping_curve(table: pd.DataFrame) -> Figure:
     at = ", ".join(
         f"{k} = {estimate(v) if isinstance(v, float) else v}" for k, v in about.get("setting", {}).items()
     )
-    label = "indirect effect " + " -> ".join(stations) + (f" at {at}" if at else "")
+    level = f"{about['level']} clusters " if about.get("level") else ""
+    label = f"indirect effect {level}" + " -> ".join(stations) + (f" at {at}" if at else "")
     axes.set_ylabel(style.wrap(style.arrows(label), 40))
     axes.set_xlim(table["rho"].iloc[0], table["rho"].iloc[-1])
     return figure

@@ -39,6 +39,11 @@ def cluster_draws(result: Result) -> dict[str, np.ndarray]:
     design = result.model.spec.design
     if design is None or not design.mediators:
         raise SpecError("the model is no recognised mediation", hint="Write it as mp.Mediation(...).")
+    if design.kind == "2-1-1":
+        raise SpecError(
+            "an exposure of the clusters has no effect within them: its indirect effect is one between means",
+            hint="effects() has it; simple_slopes() has the path from mediator to outcome within clusters.",
+        )
     if not structure.clusters.random:
         raise SpecError(
             "every cluster has the same effects: no slope differs between them",
@@ -46,11 +51,11 @@ def cluster_draws(result: Result) -> dict[str, np.ndarray]:
         )
     values, layout = group(result), result.data.layout
     own = values["effect_of_cluster"]
-    paths = {c.label: values["coefficient"][..., i] for i, c in enumerate(layout.coefficients) if c.label}
+    paths = _within_clusters(result, values["coefficient"])
 
     def slope(label: str) -> np.ndarray:
         """One path in every cluster (chain, draw, cluster)."""
-        average = paths[label][..., None]
+        average = paths[label]
         named = {c.label: c.path.key for c in layout.coefficients if c.label}
         for k, name in enumerate(structure.clusters.random):
             if name in (label, named[label]):
@@ -65,6 +70,23 @@ def cluster_draws(result: Result) -> dict[str, np.ndarray]:
                 name = " -> ".join([way[0].source, *(edge.target for edge in way)])
                 product = np.prod([slope(edge.label) for edge in way], axis=0)
                 out[name] = product.reshape(-1, product.shape[-1])
+    return out
+
+
+def _within_clusters(result: Result, coefficients: np.ndarray) -> dict[str, np.ndarray]:
+    """Labelled paths (chain, draw, cluster) without what differs at random: what a moderator of the clusters
+    makes of them there, or (chain, draw, 1)."""
+    layout = result.data.layout
+    assert layout.levels is not None
+    out = {c.label: coefficients[..., [i]] for i, c in enumerate(layout.coefficients) if c.label}
+    first = np.unique(layout.levels.index, return_index=True)[1]
+    raw = {c.name: c.centre + c.unit * result.data.design[first, k + 1] for k, c in enumerate(layout.columns)}
+    label = {(c.target, layout.factors_of(c)): c.label for c in layout.coefficients}
+    for i, c in enumerate(layout.coefficients):
+        name, *by = layout.factors_of(c)
+        base = label.get((c.target, (name,)))
+        if c.by is not None and base:
+            out[base] = out[base] + coefficients[..., [i]] * np.prod([raw[one] for one in by], axis=0)
     return out
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from medpsy.errors import SpecError, nearest
 from medpsy.posterior.intervals import bounds, check_interval, direction
+from medpsy.posterior.level_pathways import LEVELS, on_levels
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.result import Result
 
@@ -42,10 +43,12 @@ def conditional(
     Returns
     -------
     DataFrame
-        effect (``"indirect"``, ``"direct"``, ``"total"``), text (the chain), one column per moderator, mean,
-        median, sd, lower, upper, p_direction in raw units, std_mean, std_lower, std_upper in sds of exposure
-        and outcome. One row per setting, chain and level of the exposure; a total where there is more than
-        one chain. Without moderators one setting.
+        effect (``"indirect"``, ``"direct"``, ``"total"``; where variables are split into deviation and
+        cluster mean followed by ``" within"`` or ``" between"``), text (the chain), one column per
+        moderator, mean, median, sd, lower, upper, p_direction in raw units, std_mean, std_lower, std_upper in
+        sds of exposure and outcome. One row per setting, chain and level of the exposure; a total where there
+        is more than one chain. Without moderators one setting. Where slopes differ between clusters, averages
+        over these.
 
     Raises
     ------
@@ -53,12 +56,8 @@ def conditional(
         An unknown variable, moderator, level or interval; a model without a mediation where none is named.
     """
     check_interval(interval, kind)
-    along = Pathways(result)
     rows = []
-    for x, y in ends(result, exposure, outcome):
-        ways = along.ways(x, y)
-        if not ways:
-            raise SpecError(f"no path leads from '{x}' to '{y}'", hint="Look at the path diagram.")
+    for _, y, along, ways in chains(result, exposure, outcome):
         for setting in along.settings(along.moderators(ways), at):
             for name, text, start, draws in effects_at(along, ways, setting, y):
                 scaled = draws * along.ratio(start, y)
@@ -91,15 +90,10 @@ def contrasts(
         effect, text, setting, minus, mean, median, sd, lower, upper, p_direction; raw units.
     """
     check_interval(interval, kind)
-    along = Pathways(result)
-    rows = []
-    for x, y in ends(result, exposure, outcome):
-        ways = along.ways(x, y)
+    rows, most = [], 0
+    for _, y, along, ways in chains(result, exposure, outcome):
         settings = along.settings(along.moderators(ways), at)
-        if len(settings) < 2:
-            raise SpecError(
-                "there are no two settings to contrast", hint="No effect of this model has a moderator."
-            )
+        most = max(most, len(settings))
         found = [list(effects_at(along, ways, setting, y)) for setting in settings]
         for i, j in combinations(range(len(settings)), 2):
             if one_at_a_time and not _one_moves(settings[i], settings[j], settings[0]):
@@ -109,6 +103,10 @@ def contrasts(
                     continue
                 pair = {"setting": in_words(settings[j]), "minus": in_words(settings[i])}
                 rows.append({"effect": name, "text": text, **pair, **numbers(one - other, interval, kind)})
+    if most < 2:
+        raise SpecError(
+            "there are no two settings to contrast", hint="No effect of this model has a moderator."
+        )
     return pd.DataFrame(rows)
 
 
@@ -152,13 +150,11 @@ def relative(
     Hayes, A. F. & Preacher, K. J. (2014), doi:10.1111/bmsp.12028.
     """
     check_interval(interval, kind)
-    along = Pathways(result)
     rows = []
-    for x, y in ends(result, exposure, outcome):
+    for x, y, along, ways in chains(result, exposure, outcome):
         levels = along.levels(x)
         if not levels or x in along.layout.nodes:
             raise SpecError(f"'{x}' is no category", hint="Relative effects compare levels of an exposure.")
-        ways = along.ways(x, y)
         if along.moderators(ways):
             raise SpecError(
                 "relative effects change with a moderator here", hint="Ask for conditional effects instead."
@@ -190,7 +186,9 @@ def simple_slopes(
     Returns
     -------
     DataFrame
-        source, one column per moderator, mean, median, sd, lower, upper, p_direction; raw units.
+        source, one column per moderator, mean, median, sd, lower, upper, p_direction; raw units. Where
+        variables are split into deviation and cluster mean, ``level`` (``"within"``, ``"between"``)
+        comes first.
 
     Raises
     ------
@@ -198,15 +196,14 @@ def simple_slopes(
         No such path, an unknown moderator or value.
     """
     check_interval(interval, kind)
-    along = Pathways(result)
     rows = []
-    for factor in along.factors(source):
-        way = Way((factor, target))
-        if target not in along.layout.nodes or (factor,) not in along._of(target):
-            raise SpecError(f"the model has no path '{target} ~ {source}'", hint="Look at model.syntax.")
-        for setting in along.settings(along.moderators([way]), at):
-            draws = along.effect(way, along.at(setting))
-            rows.append({"source": factor, **setting, **numbers(draws, interval, kind)})
+    for along in with_path(result, target, source):
+        level = {"level": along.level} if along.level else {}
+        for factor in along.factors(source):
+            way = Way((factor, target))
+            for setting in along.settings(along.moderators([way]), at):
+                draws = along.effect(way, along.at(setting))
+                rows.append({**level, "source": factor, **setting, **numbers(draws, interval, kind)})
     return pd.DataFrame(rows)
 
 
@@ -216,9 +213,10 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
     if design is None or not design.moderation:
         return []
     table = conditional(result, interval=interval)
-    wanted = table[table["effect"] == ("indirect" if design.mediators else "direct")]
+    kind = "indirect" if design.mediators else "direct"
+    wanted = table[table["effect"].str.removesuffix(" within").str.removesuffix(" between") == kind]
     names = [name for name in design.moderators if name in table.columns]
-    varying = wanted.groupby("text", sort=False)["mean"].transform("nunique") > 1
+    varying = wanted.groupby(["effect", "text"], sort=False)["mean"].transform("nunique") > 1
     out = []
     rows = wanted[varying].to_dict("records")
     for row in rows[:MOST_SAID]:
@@ -226,11 +224,17 @@ def said(result: Result, interval: float = 0.95) -> list[str]:
         first, *between, last = row["text"].split(" -> ")
         through = f" through {', '.join(between)}" if between else ""
         out.append(
-            f"At {at}, the {row['effect']} effect of {first} on {last}{through} is {row['mean']:.3g} "
+            f"At {at}, the {spoken(row['effect'])} of {first} on {last}{through} is {row['mean']:.3g} "
             f"({100 * interval:g} % interval {row['lower']:.3g} to {row['upper']:.3g})."
         )
     more = len(rows) - MOST_SAID
     return [*out, f"The table of conditional effects has {more} more."] if more > 0 else out
+
+
+def spoken(effect: str) -> str:
+    """``indirect effect``, ``indirect effect within clusters``."""
+    kind, _, level = effect.rpartition(" ")
+    return f"{kind} effect {level} clusters" if level in LEVELS else f"{effect} effect"
 
 
 def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tuple[str, str]]:
@@ -251,6 +255,39 @@ def ends(result: Result, exposure: str | None, outcome: str | None) -> list[tupl
     exposures = design.exposures if exposure is None else (exposure,)
     outcomes = design.outcomes if outcome is None else (outcome,)
     return [(x, y) for x in exposures for y in outcomes]
+
+
+def chains(
+    result: Result, exposure: str | None = None, outcome: str | None = None
+) -> list[tuple[str, str, Pathways, list[Way]]]:
+    """Exposure, outcome, paths of a level and chains on it, wherever there are some.
+
+    Raises
+    ------
+    SpecError
+        As :func:`ends`; no path leads from an exposure to an outcome on any level.
+    """
+    out, levels = [], on_levels(result)
+    for x, y in ends(result, exposure, outcome):
+        found = [(x, y, along, ways) for along in levels if (ways := along.ways(x, y))]
+        if not found:
+            raise SpecError(f"no path leads from '{x}' to '{y}'", hint="Look at the path diagram.")
+        out += found
+    return out
+
+
+def with_path(result: Result, target: str, source: str) -> list[Pathways]:
+    """The levels on which one variable has a path into another.
+
+    Raises
+    ------
+    SpecError
+        None of them.
+    """
+    found = [along for along in on_levels(result) if along.joined(source, target)]
+    if not found:
+        raise SpecError(f"the model has no path '{target} ~ {source}'", hint="Look at model.syntax.")
+    return found
 
 
 def effects_at(
@@ -277,7 +314,8 @@ def effects_at(
         out += [("direct", way.text, start, draws[way]) for way in own if len(way.stations) == 2]
         if len(own) > 1:
             out.append(("total", both, start, np.sum(list(draws.values()), axis=0)))
-    return out
+    tail = f" {along.level}" if along.level else ""
+    return [(name + tail, text, start, draws) for name, text, start, draws in out]
 
 
 def numbers(draws: np.ndarray, interval: float, kind: str) -> dict[str, float]:

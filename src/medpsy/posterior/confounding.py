@@ -10,12 +10,14 @@ well.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from medpsy.errors import SpecError
 from medpsy.posterior.intervals import bounds, check_interval
+from medpsy.posterior.level_pathways import on_levels
 from medpsy.posterior.pathways import Pathways, Value, Way
 from medpsy.posterior.within import Within
 from medpsy.result import Result
@@ -68,7 +70,8 @@ def tipping(
     Returns
     -------
     DataFrame
-        One row per mediator, outcome and setting: mediator, outcome; one column per moderator of their path;
+        One row per mediator, outcome and setting: level (``"within"`` or ``"between"``, where variables are
+        split into deviation and cluster mean); mediator, outcome; one column per moderator of their path;
         rho, rho_lower, rho_upper (correlation of the residuals at which the path from mediator to outcome
         would
         be zero); share, share_lower, share_upper (its absolute value: the part of both residual variances
@@ -83,12 +86,15 @@ def tipping(
     """
     check_interval(interval)
     rows = []
-    along = Pathways(result)
-    within = Within(along)
-    for mediator, outcome in _pairs(result):
+    levels = [Within(along) for along in on_levels(result)]
+    for (mediator, outcome), within in product(_pairs(result), levels):
+        along = within.along
+        if not along.joined(mediator, outcome):
+            continue
+        level = {"level": along.level} if along.level else {}
         for setting in along.settings(along.moderators([Way((mediator, outcome))]), at):
             r, _, _ = _residual(within, mediator, outcome, setting)
-            row: dict[str, object] = {"mediator": mediator, "outcome": outcome, **setting}
+            row: dict[str, object] = {**level, "mediator": mediator, "outcome": outcome, **setting}
             for name, draws in (("rho", r), ("share", np.abs(r)), ("robustness", robustness(r))):
                 lower, upper = bounds(draws, interval)
                 row |= {name: float(np.median(draws)), f"{name}_lower": lower, f"{name}_upper": upper}
@@ -103,8 +109,12 @@ def tipping_curve(
     *,
     at: Mapping[str, object] | None = None,
     interval: float = 0.95,
+    level: str | None = None,
 ) -> pd.DataFrame:
     """Indirect effect through one mediator over the correlation that an unmeasured cause brings about.
+
+    Where slopes differ between clusters the effect is the average over them: the cause moves the path from
+    mediator to outcome of every cluster alike, and leaves the covariance of the slopes.
 
     Parameters
     ----------
@@ -112,17 +122,21 @@ def tipping_curve(
         The first ones unless given.
     at : mapping, optional
         Values of what the two paths change with; reference levels and lowest probed numbers unless given.
+    level : str, optional
+        ``"within"`` or ``"between"``, where variables are split into deviation and cluster mean; the first on
+        which both paths stand unless given.
 
     Returns
     -------
     DataFrame
         rho, mean, lower, upper: the effect of the (first level of the) exposure through that mediator alone,
-        raw units. ``attrs``: mediator, outcome, exposure, setting, interval, tipping (median) and its bounds.
+        raw units. ``attrs``: level, mediator, outcome, exposure, setting, interval, tipping (median of the
+        correlation at which the effect is zero) and its bounds.
 
     Raises
     ------
     SpecError
-        As :func:`tipping`.
+        As :func:`tipping`; the two paths do not stand on that level.
     """
     check_interval(interval)
     pairs = _pairs(result)
@@ -132,21 +146,48 @@ def tipping_curve(
     m, y = chosen[0]
     design = result.model.spec.design
     assert design is not None
-    along = Pathways(result)
+    along = _on_level(result, (design.exposure, m, y), level)
     start = along.factors(design.exposure)[0]
-    first_step = [way for way in along.ways(design.exposure, m) if way.stations == (start, m)]
-    setting = along.settings(along.moderators([*first_step, Way((m, y))]), at)[0]
-    first = along.effect(first_step[0], along.at(setting))
-    r, sd_y, sd_m = _residual(Within(along), m, y, setting)
-    draws = first * confounded_slope(RHO[:, None], r, sd_y, sd_m)
+    steps = [Way((start, m)), Way((m, y))]
+    setting = along.settings(along.moderators(steps), at)[0]
+    draws, zero = _confounded(along, steps, setting)
     lower, upper = bounds(draws, interval)
     frame = pd.DataFrame({"rho": RHO, "mean": draws.mean(axis=1), "lower": lower, "upper": upper})
-    low, high = bounds(r, interval)
+    low, high = bounds(zero, interval)
     frame.attrs |= {
-        "mediator": m, "outcome": y, "exposure": start, "setting": setting, "interval": float(interval),
-        "tipping": float(np.median(r)), "tipping_lower": float(low), "tipping_upper": float(high),
+        "level": along.level, "mediator": m, "outcome": y, "exposure": start, "setting": setting,
+        "interval": float(interval), "tipping": float(np.median(zero)), "tipping_lower": float(low),
+        "tipping_upper": float(high),
     }  # fmt: skip
     return frame
+
+
+def _on_level(result: Result, chain: tuple[str, str, str], level: str | None) -> Pathways:
+    """The paths of the level that is asked for, or of the first on which both steps of a chain stand."""
+    x, m, y = chain
+    found = [one for one in on_levels(result) if one.joined(x, m) and one.joined(m, y)]
+    on = [one for one in found if level in (None, one.level)]
+    if not on:
+        known = " and ".join(one.level for one in found if one.level)
+        raise SpecError(
+            f"there is no chain '{' -> '.join(chain)}'" + (f" on a level '{level}'" if level else ""),
+            hint=f"It stands {known} clusters." if known else "Look at the path diagram.",
+        )
+    return on[0]
+
+
+def _confounded(
+    along: Pathways, steps: list[Way], setting: Mapping[str, Value]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The effect along two steps at every correlation (rho, draw), and where it is zero (draw,)."""
+    values, (m, y) = along.at(setting), steps[1].stations
+    first, second = (along.effect(step, values) for step in steps)
+    beyond = along.effect(Way((*steps[0].stations, y)), values) - first * second
+    r, sd_y, sd_m = _residual(Within(along), m, y, setting)
+    draws = first * confounded_slope(RHO[:, None], r, sd_y, sd_m) + beyond
+    # Zero where the path is -beyond / first: there rho / sqrt(1 - rho^2) is what is left of r, over its root.
+    left = (r + np.where(beyond == 0, 0.0, beyond / first) * sd_m / sd_y) / np.sqrt(1 - r**2)
+    return draws, left / np.sqrt(1 + left**2)
 
 
 def _pairs(result: Result) -> list[tuple[str, str]]:
@@ -180,7 +221,7 @@ def _residual(
     covariance = within.covariance(setting)
     place = {name: i for i, name in enumerate(layout.nodes)}
     m, y = place[mediator], place[outcome]
-    terms = [layout.factors_of(c) for c in layout.coefficients if c.target == y]
+    terms = [layout.factors_of(c) for c in within.along.steps if c.target == y]
     explains = {t for names in terms for t in names} - {mediator}
     given = [place[name] for name in layout.nodes if name in explains]
     pair = [m, y]

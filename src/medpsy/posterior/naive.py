@@ -57,10 +57,13 @@ def naive_vs_latent(
             "sum scores are compared for linear models only", hint="Use natural_effects() for other outcomes."
         )
     values, persons = _columns(result)
-    if any(path.by for path in spec.paths):
-        frame = _conditional(result, values, at, interval)
-    else:
-        frame = _plain(result, values, interval)
+    products, clusters = any(path.by for path in spec.paths), spec.clusters
+    if products and clusters is not None and (clusters.between or clusters.random):
+        raise SpecError(
+            "mean scores mix what happens within and between clusters",
+            hint="Effects on each level stand in conditional().",
+        )
+    frame = _conditional(result, values, at, interval) if products else _plain(result, values, interval)
     frame["ratio"] = np.where(frame["mean"].abs() > 0.01, frame["naive"] / frame["mean"], np.nan)
     frame.attrs |= {"interval": float(interval), "persons": persons}
     return frame

@@ -18,6 +18,7 @@ import numpy as np
 from medpsy.derive import raw_coefficients
 from medpsy.errors import SpecError, nearest
 from medpsy.latent.base import system, total_sd
+from medpsy.latent.clustered import ClusteredStructure
 from medpsy.ops import Numpy
 from medpsy.result import Result
 
@@ -54,7 +55,10 @@ class Pathways:
         self.layout = result.data.layout
         joined = {k: v.reshape(-1, *v.shape[2:]) for k, v in result.values().items()}
         self.values = dict(joined if values is None else values)
-        self._terms = [self.layout.factors_of(c) for c in self.layout.coefficients]
+        self.structure: Any = result.model.structure
+        self.level, self.of = "", "persons"
+        self.steps = self.layout.coefficients
+        self._terms = [self.layout.factors_of(c) for c in self.steps]
 
     @cached_property
     def coefficients(self) -> np.ndarray:
@@ -106,7 +110,7 @@ class Pathways:
         return frozenset(design.moderators) - {*design.exposures, *design.mediators, *design.outcomes}
 
     def _children(self, name: str) -> list[str]:
-        found = {c.target for c, t in zip(self.layout.coefficients, self._terms, strict=True) if t == (name,)}
+        found = {c.target for c, t in zip(self.steps, self._terms, strict=True) if t == (name,)}
         return [self.layout.nodes[i] for i in sorted(found)]
 
     def moderators(self, ways: Sequence[Way]) -> tuple[str, ...]:
@@ -122,8 +126,13 @@ class Pathways:
 
     def _of(self, target: str) -> list[tuple[str, ...]]:
         place = self.layout.nodes.index(target)
-        pairs = zip(self.layout.coefficients, self._terms, strict=True)
+        pairs = zip(self.steps, self._terms, strict=True)
         return [terms for c, terms in pairs if c.target == place]
+
+    def joined(self, source: str, target: str) -> bool:
+        """Whether one variable (every level of it) has a path into another."""
+        own = self._of(target) if target in self.layout.nodes else []
+        return all((factor,) in own for factor in self.factors(source))
 
     def refuse_curved(self, ways: Sequence[Way]) -> None:
         """Refuse chains whose slopes do not multiply to an effect.
@@ -149,15 +158,53 @@ class Pathways:
         """Slope (draw,) of one step at ``at`` (value by factor), raw units."""
         place = self.layout.nodes.index(target)
         total = np.zeros(len(self.coefficients))
-        for i, (c, terms) in enumerate(zip(self.layout.coefficients, self._terms, strict=True)):
+        for i, (c, terms) in enumerate(zip(self.steps, self._terms, strict=True)):
             if c.target == place and source in terms:
                 total = total + self.coefficients[:, i] * np.prod([at[t] for t in terms if t != source])
         return total
 
     def effect(self, way: Way, at: Mapping[str, float]) -> np.ndarray:
-        """Effect (draw,) along one chain, raw units."""
-        steps = zip(way.stations[:-1], way.stations[1:], strict=True)
-        return np.prod([self.slope(source, target, at) for source, target in steps], axis=0)
+        """Effect (draw,) along one chain, raw units; the average over clusters where slopes differ."""
+        steps = list(zip(way.stations[:-1], way.stations[1:], strict=True))
+        parts = [
+            (self.slope(source, target, at), self._differing(source, target)) for source, target in steps
+        ]
+        return np.asarray(self._average(parts) + np.zeros(len(self.coefficients)))
+
+    @property
+    def random(self) -> bool:
+        """Whether slopes differ between clusters."""
+        return isinstance(self.structure, ClusteredStructure) and "cluster_sd" in self.values
+
+    @cached_property
+    def _covariances(self) -> dict[frozenset[str], np.ndarray]:
+        """Covariances (draw,) over clusters of every pair of slopes that differ, raw units."""
+        if not self.random:
+            return {}
+        found = self.structure.labels(self.values, self.layout)
+        return {frozenset(pair): found[n] for n, pair in self.structure.clusters.covariances.items()}
+
+    def _differing(self, source: str, target: str) -> str:
+        """Name of the slope of a step among those that differ between clusters, or nothing."""
+        place = self.layout.nodes.index(target)
+        names = self.structure.clusters.random if self.random else ()
+        for c, terms in zip(self.steps, self._terms, strict=True):
+            if c.target == place and terms == (source,):
+                return next((name for name in (c.label, c.path.key) if name and name in names), "")
+        return ""
+
+    def _average(self, parts: list[tuple[np.ndarray, str]]) -> Any:
+        """Mean over clusters of a product of slopes: all ways to pair some of them (Isserlis, 1918,
+        doi:10.2307/2331932)."""
+        if not parts:
+            return 1.0
+        (first, name), *rest = parts
+        total = first * self._average(rest)
+        for i, (_, other) in enumerate(rest):
+            covariance = self._covariances.get(frozenset((name, other)))
+            if covariance is not None:
+                total = total + covariance * self._average(rest[:i] + rest[i + 1 :])
+        return total
 
     def predicted(self, target: str, at: Mapping[str, float]) -> np.ndarray:
         """Expected value (draw,) of a variable at ``at`` (value by factor), all other factors at their means.
@@ -169,7 +216,7 @@ class Pathways:
         total = self.layout.centre[node] + self.layout.unit[node] * eq.g[..., node, 0]
         centre = dict(zip(self.layout.nodes, self.layout.centre, strict=True))
         centre |= {column.name: column.centre for column in self.layout.columns}
-        for i, (c, terms) in enumerate(zip(self.layout.coefficients, self._terms, strict=True)):
+        for i, (c, terms) in enumerate(zip(self.steps, self._terms, strict=True)):
             if c.target == node:
                 mean = self.layout.columns[c.source - 1].centre if c.from_column else 0.0
                 if not c.from_column and c.by is None and not c.times:
@@ -194,6 +241,12 @@ class Pathways:
             return sd[..., i] * self.layout.unit[i]
         column = next(c for c in self.layout.columns if c.name == name)
         return np.full(len(self.coefficients), column.unit)
+
+    def residuals(self) -> np.ndarray:
+        """By what independent normals act on what paths leave over of every node (draw, node, normal),
+        internal scale."""
+        eq = self.structure.equations(self.values, self.layout, Numpy)
+        return np.asarray(eq.d[..., :, None] * eq.z)
 
     # Values of moderators
 

@@ -69,7 +69,7 @@ def quantities(data: ModelData) -> list[Quantity]:
     degrees |= {c.label: 1.0 for c in spec.covariances if c.label}
     degrees |= {i.label: 1.0 for i in (spec.linear.intercepts if spec.linear is not None else ()) if i.label}
     leveled = _between(data)
-    degrees |= {quantity.name: quantity.degree for quantity in leveled}
+    degrees |= {quantity.variable: quantity.degree for quantity in leveled}
     chains, over = _chains(data), definition_levels(data)
     out, repeated = [], set()
     for definition in spec.definitions:
@@ -101,11 +101,14 @@ def _between(data: ModelData) -> list[Quantity]:
     clusters = data.model.spec.clusters
     if clusters is None:
         return []
-    out = [
-        Quantity(p.label, f"{p.source} -> {p.target}, means of {clusters.by}", "path", p.label)
-        for p in clusters.between
-        if p.label
-    ]
+    out, layout, over = [], data.layout, level_names(data.layout)
+    for c in layout.between:
+        if c.label:
+            text = f"{layout.term(c)} -> {layout.nodes[c.target]}, means of {clusters.by}{_where(data, c)}"
+            several = [name for name in over[c.label] if name in layout.factors_of(c)]
+            name = level_name(c.label, several[0]) if several else c.label
+            index = (over[c.label].index(several[0]),) if several else ()
+            out.append(Quantity(name, text, "path", c.label, index))
     for name, (first, second) in clusters.covariances.items():
         text = f"covariance of {first} and {second} over {clusters.by}"
         out.append(Quantity(name, text, "correlation", name, degree=math.nan))

@@ -13,7 +13,8 @@ from medpsy.classical.describe import asked_order
 from medpsy.derive import definition_levels
 from medpsy.dims import POSTERIOR
 from medpsy.families.base import Block
-from medpsy.latent.base import Coefficient, Layout
+from medpsy.latent.cluster_moderation import cluster_mean, raw_between
+from medpsy.ops import Numpy
 from medpsy.posterior.by_group import each_group
 from medpsy.posterior.draws import group
 from medpsy.posterior.intervals import bounds, check_interval
@@ -222,14 +223,17 @@ def _clusters(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
                 for j, i in zip(*np.tril_indices(len(names), -1), strict=True):
                     yield Line(row.section, names[i], "~~", names[j], "", prior, draws[..., j, i])
         return
+    if head == "path_between":
+        raw = raw_between(values, layout)
+        for at, c in enumerate(layout.between):
+            if c.path.key == name:
+                scaled = [layout.unit[c.target], layout.unit[c.source]] != [1.0, 1.0]
+                source, note = layout.term(c), prior + " (z-scored)" * scaled
+                yield Line(row.section, row.lhs, row.op, source, row.label or "", note, raw[..., at])
+        return
     parameter = next(p for p in result.data.parameters if p.name == head)
-    at = parameter.coords[0].index(name)
-    if head == "cluster_sd":
-        draws = values["sd_over_clusters"][..., at]
-        unit = name not in layout.nodes or bool(layout.unit[layout.nodes.index(name)] != 1)
-    else:
-        units = [layout.unit[layout.nodes.index(node)] for node in (row.lhs, row.rhs)]
-        draws, unit = values[head][..., at] * units[0] / units[1], units != [1.0, 1.0]
+    draws = values["sd_over_clusters"][..., parameter.coords[0].index(name)]
+    unit = name not in layout.nodes or bool(layout.unit[layout.nodes.index(name)] != 1)
     yield Line(row.section, row.lhs, row.op, row.rhs, row.label or "", prior + " (z-scored)" * unit, draws)
 
 
@@ -275,25 +279,19 @@ def _observed(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) 
 
 def _at_zero(result: Result, node: int, values: dict[str, np.ndarray]) -> Any:
     """What the linear predictor of a node loses where all that explains it is zero instead of at its mean."""
-    layout, clusters = result.data.layout, result.model.spec.clusters
-    means = clusters.between if clusters is not None else ()
-    total: Any = 0.0
-    for i, path in enumerate(means):
-        if path.target == layout.nodes[node]:
-            source = layout.nodes.index(path.source)
-            ratio = layout.unit[node] / layout.unit[source]
-            total = total - values["path_between"][..., i] * ratio * layout.centre[source]
-    for i, c in enumerate(layout.coefficients):
+    layout = result.data.layout
+    if layout.between:
         # Where cluster means have paths of their own, those of deviations move no intercept.
-        if c.target == node and not (means and not _upper(layout, c)):
+        names = (*layout.nodes, *(column.name for column in layout.columns))
+        internal = result.model.structure.coefficients(values, layout, Numpy)
+        mean = cluster_mean(values, layout, node, internal, dict.fromkeys(names, 0.0))
+        return mean * layout.unit[node]
+    total: Any = 0.0
+    for i, c in enumerate(layout.coefficients):
+        if c.target == node:
             at = layout.columns[c.source - 1].centre if c.from_column else layout.centre[c.source]
             total = total - values["coefficient"][..., i] * at
     return total
-
-
-def _upper(layout: Layout, c: Coefficient) -> bool:
-    """Whether a coefficient is that of a covariate of clusters."""
-    return layout.levels is not None and c.from_column and c.source in layout.levels.upper
 
 
 def _item(result: Result, row: ParameterRow, values: dict[str, np.ndarray]) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from medpsy.errors import SpecError
-from medpsy.ops import Numpy
+from medpsy.posterior.level_pathways import BETWEEN
 from medpsy.posterior.pathways import Pathways, Value
 
 #: Most settings that are told one by one.
@@ -24,13 +24,13 @@ class Within:
     Parameters
     ----------
     along : Pathways
+        On a level, of deviations within clusters or of the means of clusters.
     """
 
     def __init__(self, along: Pathways) -> None:
         self.along, self.layout = along, along.layout
-        structure = along.result.model.structure
-        eq = structure.equations(along.values, self.layout, Numpy)
-        spread = eq.d[..., :, None] * eq.z
+        structure = along.structure
+        spread = along.residuals()
         if structure.name == "correlated":
             # The residuals that the paths of a saturated structure leave over.
             diagonal = np.diagonal(spread, axis1=-2, axis2=-1)
@@ -38,7 +38,8 @@ class Within:
         inner = spread @ np.swapaxes(spread, -1, -2)
         inner = np.broadcast_to(inner, (len(along.coefficients), *inner.shape[-2:])).copy()
         for i, one in enumerate(self.layout.observed):
-            if one is not None and not one.normal:
+            # What is left of one person, not of the mean of a cluster.
+            if one is not None and not one.normal and along.level != BETWEEN:
                 inner[..., i, i] += one.link_variance(np.zeros(()), self.layout.own(i, along.values))
         self.residual = inner * np.outer(self.layout.unit, self.layout.unit)
 
@@ -47,7 +48,7 @@ class Within:
         at = self._everything() | self.along.at(setting)
         nodes = self.layout.nodes
         out = np.zeros((len(self.along.coefficients), len(nodes), len(nodes)))
-        joined = {(c.target, name) for c in self.layout.coefficients for name in self.layout.factors_of(c)}
+        joined = {(c.target, name) for c in self.along.steps for name in self.layout.factors_of(c)}
         for target, name in joined:
             if name in nodes:
                 out[:, target, nodes.index(name)] = self.along.slope(name, nodes[target], at)

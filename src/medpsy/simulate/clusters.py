@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ import numpy as np
 from medpsy.errors import nearest
 from medpsy.latent.clustered import ClusteredStructure
 from medpsy.model import ComposedModel
+from medpsy.simulate.read_paths import read_coefficients
+from medpsy.simulate.truth import Term
 from medpsy.spec.toml_table import TomlTable
 
 
@@ -44,8 +47,8 @@ class TrueClusters:
         Nodes with random intercepts.
     factor : ndarray, shape (effect, effect)
         Cholesky factor of the covariance of (slopes, intercepts).
-    between : dict of (str, str) to float
-        Paths between cluster means, by target and source.
+    between : dict of str to Term
+        Paths between cluster means and their products with moderators, by name.
     variables : tuple of str
         Person variables that are the same for all persons of a cluster.
     """
@@ -56,7 +59,7 @@ class TrueClusters:
     slopes: tuple[str, ...]
     nodes: tuple[str, ...]
     factor: np.ndarray
-    between: dict[tuple[str, str], float]
+    between: dict[str, Term]
     variables: tuple[str, ...]
 
     def members(self, n_person: int) -> np.ndarray:
@@ -69,7 +72,9 @@ class TrueClusters:
         return made[:, : len(self.slopes)], made[:, len(self.slopes) :]
 
 
-def read_clusters(table: TomlTable, model: ComposedModel) -> TrueClusters | None:
+def read_clusters(
+    table: TomlTable, model: ComposedModel, levels: Mapping[str, tuple[str, ...]]
+) -> TrueClusters | None:
     """Read ``[truth.clusters]``; None for a model without clusters.
 
     Raises
@@ -92,16 +97,17 @@ def read_clusters(table: TomlTable, model: ComposedModel) -> TrueClusters | None
             raise spread.fail(f"'{key}' does not differ between clusters", nearest(key, names), key)
         sd[names.index(key)] = spread.number(key, 0, 1e6, open_ends=False)
     correlation = _correlations(table.table("correlations"), names)
-    upper, between = table.table("between"), {}
-    called = {n: p for p in structure.clusters.between for n in (p.key, p.label or p.key)}
-    for key in upper.values:
-        if key not in called:
-            raise upper.fail(f"there is no path '{key}' between clusters", nearest(key, called), key)
-        between[called[key].target, called[key].source] = upper.number(key, -1e6, 1e6, open_ends=False)
+    between = read_coefficients(table.table("between"), structure.clusters.between, model, levels)
     variables = table.texts("variables")
     for name in variables:
         if name not in model.covariates:
             raise table.fail(f"'{name}' is no covariate", nearest(name, model.covariates), "variables")
+    upper = {name for path in structure.clusters.between for name in path.by}
+    for name in sorted(upper - set(variables)):
+        raise table.fail(
+            f"'{name}' moderates paths between clusters and differs between persons",
+            f'Add it to the variables of the clusters: variables = ["{name}"].', "variables",
+        )  # fmt: skip
     factor = sd[:, None] * np.linalg.cholesky(correlation)
     return TrueClusters(
         structure.clusters.by, table.whole("n", 2), structure.split, structure.clusters.random, nodes, factor,

@@ -42,9 +42,9 @@ def draw_nodes(
                 above += part
             else:
                 below += part
-        for (target, other), coefficient in clusters.between.items():
-            if target == equation.node:
-                above += coefficient * mean[other]
+        for term in clusters.between.values():
+            if term.target == equation.node:
+                above += term.coefficient * _factors(term, truth, variables, mean)
         standard, own = _value(equation, below, above, e, rng)
         deviation[equation.node], mean[equation.node], value[equation.node] = own, above, standard
         out[equation.node] = equation.intercept + equation.scale * standard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -37,11 +37,30 @@ def read_terms(
     SpecError
         A name that is no coefficient, a reference level, one coefficient twice.
     """
-    terms = [term for path in model.spec.paths for term in _expand(path, model, levels)]
-    terms += [term for one in model.spec.pooled for term in _of_levels(one, levels)]
+    pooled = [term for one in model.spec.pooled for term in _of_levels(one, levels)]
+    by_name = read_coefficients(table, model.spec.paths, model, levels, pooled)
+    return {node: tuple(t for t in by_name.values() if t.target == node) for node in model.sketch.nodes}
+
+
+def read_coefficients(
+    table: TomlTable,
+    paths: tuple[Path, ...],
+    model: ComposedModel,
+    levels: Mapping[str, tuple[str, ...]],
+    others: Sequence[Term] = (),
+) -> dict[str, Term]:
+    """Terms of paths by name, with what a table says of them by label or name; others are 0.
+
+    Raises
+    ------
+    SpecError
+        As :func:`read_terms`.
+    """
+    terms = [term for path in paths for term in _expand(path, model, levels)]
+    terms += others
     by_name = {term.name: term for term in terms}
     names = {term.name: [term.name] for term in terms}
-    for path in model.spec.paths:
+    for path in paths:
         own = [term.name for term in _expand(path, model, levels)]
         names |= {path.key: own} | ({path.label: own} if path.label else {})
     given: dict[str, str] = {}
@@ -51,7 +70,7 @@ def read_terms(
             raise table.fail(f"'{given[name]}' and '{key}' are the same coefficient", "Remove one.", key)
         given[name] = key
         by_name[name] = replace(by_name[name], coefficient=real(table, key))
-    return {node: tuple(t for t in by_name.values() if t.target == node) for node in model.sketch.nodes}
+    return by_name
 
 
 def _expand(path: Path, model: ComposedModel, levels: Mapping[str, tuple[str, ...]]) -> list[Term]:

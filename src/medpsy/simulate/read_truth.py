@@ -123,7 +123,7 @@ def _read(top: TomlTable, model: ComposedModel, instrument: Instrument) -> Truth
             items[construct.name] = read_nested(own, construct, family, instrument, score)
         else:
             items[construct.name] = read_items(own, construct, family, instrument, score)
-    clusters = read_clusters(top.table("clusters"), model)
+    clusters = read_clusters(top.table("clusters"), model, levels)
     return Truth(n_person, seed, note, variables, equations, correlation, items, clusters=clusters)
 
 

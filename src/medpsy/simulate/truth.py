@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medpsy.simulate.clusters import TrueClusters
 from medpsy.simulate.spread import Spread
+
+if TYPE_CHECKING:
+    from medpsy.simulate.clusters import TrueClusters
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def decomposed(spec: ModelSpec) -> tuple[str, ...]:
         return ()
     targets = {p.target for p in (*spec.paths, *spec.clusters.between)}
     latent = {c.name for c in spec.constructs}
-    sources = dict.fromkeys(p.source for p in spec.clusters.between)
+    sources = dict.fromkeys(p.source for p in spec.clusters.between if not p.by)
     return tuple(name for name in sources if name not in targets and name not in latent)
 
 
@@ -139,11 +139,47 @@ def check_clusters(spec: ModelSpec) -> None:
                 hint="Let the path itself differ.",
             )
     inside = {c.name for c in spec.constructs} | {p.target for p in spec.paths} | set(decomposed(spec))
+    if clusters.between:
+        _check_products(spec, clusters.between, inside)
     for path in clusters.between:
-        for name in (path.target, path.source):
+        for name in (path.target, path.source) if not path.by else (path.target,):
             if name not in inside:
                 raise ElementError(
                     f"'{path.key}' between clusters: '{name}' has no cluster mean of its own in this model",
                     subject=("clusters", "between"),
                     hint="A covariate that is the same within clusters has its path at the first level.",
                 )
+
+
+def _check_products(spec: ModelSpec, between: tuple[Path, ...], inside: set[str]) -> None:
+    """Refuse products that have no meaning on their level.
+
+    Raises
+    ------
+    SpecError
+        A product of two variables that are split into mean and deviation, or one between clusters whose
+        parts have no paths of their own.
+    """
+    for path in (*spec.paths, *between):
+        split = [name for name in path.variables if name in inside]
+        if path.by and len(split) > 1:
+            raise ElementError(
+                f"'{path.target} ~ {path.term}' multiplies {' and '.join(split)}, which are both split into "
+                "cluster mean and deviation",
+                subject=("clusters", "between") if path in between else ("path", path.key),
+                hint="A moderator on two levels belongs to the clusters: use a variable that is the same for "
+                "all persons of a cluster, such as a cluster mean.",
+            )
+    held = {(p.target, frozenset(p.variables)) for p in spec.paths}
+    upper = {(p.target, frozenset(p.variables)) for p in between}
+    for path in between:
+        for size in range(1, len(path.variables)):
+            for part in combinations(path.variables, size):
+                above = bool(set(part) & inside)
+                if (path.target, frozenset(part)) not in (upper if above else held):
+                    raise ElementError(
+                        f"the product '{path.key}' between clusters stands without "
+                        f"'{path.target}~{':'.join(part)}'" + (" there" if above else ""),
+                        subject=("clusters", "between"),
+                        hint="A product is how a path changes: keep every part of it in the same equation.",
+                    )

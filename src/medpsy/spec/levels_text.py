@@ -78,7 +78,28 @@ def read_text(text: str, **about: Any) -> tuple[ModelSpec, tuple[Path, ...]]:
             hint="Constructs are measured within clusters, and their cluster means follow; residual "
             "variances of means are free.",
         )
-    return spec, upper.paths
+    return _own_level(spec, upper.paths)
+
+
+def _own_level(spec: ModelSpec, between: tuple[Path, ...]) -> tuple[ModelSpec, tuple[Path, ...]]:
+    """Products between clusters with the moderator behind, and the moderators' own paths at the first level.
+
+    Of the factors of a product the moderator is the one that nothing explains and whose path has no label; in
+    doubt the last.
+    """
+    explained = {p.target for p in (*spec.paths, *between)} | {c.name for c in spec.constructs}
+    labelled = {(p.target, p.source) for p in between if p.label and not p.by}
+    moderators, ordered = set[str](), []
+    for path in between:
+        first, *rest = sorted(
+            path.variables, key=lambda n: (n not in explained, (path.target, n) not in labelled)
+        )
+        ordered.append(replace(path, source=first, by=tuple(rest)))
+        moderators |= set(rest)
+    present = {(p.target, frozenset(p.variables)) for p in spec.paths}
+    own = [p for p in ordered if set(p.variables) <= moderators]
+    more = tuple(p for p in own if (p.target, frozenset(p.variables)) not in present)
+    return replace(spec, paths=spec.paths + more), tuple(p for p in ordered if p not in own)
 
 
 def _definitions(text: str) -> tuple[str, tuple[Definition, ...]]:

@@ -60,7 +60,13 @@ def to_syntax(spec: ModelSpec) -> str:
         between = spec.clusters.between
         lines.append("level: between")
         for target in dict.fromkeys(path.target for path in between):
-            terms = [valued(path, *path.variables) for path in between if path.target == target]
+            above = [path for path in between if path.target == target]
+            moderators = {name for path in above for name in path.by}
+            # What a product is made of stands beside it, also what has its number at the first level.
+            own = [p for p in spec.paths if p.target == target and set(p.variables) <= moderators]
+            terms = [valued(path, *path.variables) for path in above if not path.by]
+            terms += [":".join(map(_quote, path.variables)) for path in own]
+            terms += [valued(path, *path.variables) for path in above if path.by]
             lines.append(f"{_quote(target)} ~ {' + '.join(terms)}")
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from medpsy.errors import SpecError
 from medpsy.plots.cluster_ladder import cluster_ladder
-from medpsy.plots.numbers import estimate
+from medpsy.plots.numbers import NOTHING, estimate
 from medpsy.posterior.cluster_effects import by_cluster, cluster_contrasts
 from medpsy.posterior.cluster_tipping import cluster_tipping
 from medpsy.posterior.clusters import FEW_CLUSTERS, cluster_table
@@ -127,8 +127,15 @@ def _table(context: Context, frame: pd.DataFrame) -> Any:
 
 
 def _tipping(context: Context, frame: pd.DataFrame) -> Any:
-    columns = {
-        "level": ("Level", "text"), "mediator": ("Mediator", "text"), "outcome": ("Outcome", "text"),
+    told = ("level", "mediator", "outcome", "rho", "lower", "upper")
+    settings = [name for name in frame.columns if name not in told and not name.startswith("robustness")]
+    frame = frame.copy()
+    for name in settings:
+        values = [value if isinstance(value, str) else estimate(value) for value in frame[name]]
+        frame[name] = ["any" if value == NOTHING else value for value in values]
+    columns = {"level": ("Level", "text"), "mediator": ("Mediator", "text"), "outcome": ("Outcome", "text")}
+    columns |= {name: (name, "text") for name in settings}
+    columns |= {
         "rho": ("Correlation", "estimate"), "lower": ("Lower", "estimate"), "upper": ("Upper", "estimate"),
         "robustness": ("Share of variance", "estimate"), "robustness_lower": ("Lower ", "estimate"),
         "robustness_upper": ("Upper ", "estimate"),

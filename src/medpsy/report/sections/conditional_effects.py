@@ -9,7 +9,8 @@ import pandas as pd
 from medpsy.plots.conditional_curve import conditional_curve
 from medpsy.plots.numbers import estimate, with_interval
 from medpsy.plots.slope_lines import slope_lines
-from medpsy.posterior.conditional import conditional, contrasts
+from medpsy.posterior.conditional import conditional, contrasts, with_path
+from medpsy.posterior.level_pathways import on_levels
 from medpsy.posterior.moderator_curves import curve
 from medpsy.posterior.moderator_curves import slope_lines as lines
 from medpsy.posterior.natural import natural
@@ -21,6 +22,10 @@ from medpsy.report.tables import table
 from medpsy.result import Result
 
 ORDER = 15
+AVERAGED = (
+    "Slopes differ between clusters beyond what moderators make of them: indirect effects through two such "
+    "slopes are averages over clusters, the covariance of the slopes included."
+)
 
 
 def gather(result: Result, interval: float) -> dict[str, Any] | None:
@@ -28,7 +33,8 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
     design = result.model.spec.design
     if design is None or not design.moderation:
         return None
-    along = Pathways(result)
+    levels = on_levels(result)
+    along = levels[0]
     numbers = [w for w in design.moderators if not along.levels(w) and w not in design.exposures]
     found: dict[str, Any] = {
         "moderators": list(design.moderators),
@@ -37,17 +43,26 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
         "curves": [],
         "lines": [],
         "natural": None,
+        "over": f" over {along.of}" if along.level else "",
+        "averaged": [AVERAGED] if along.random else [],
     }
     through = bool(design.mediators)
-    ways = [w for w in along.ways(design.exposure, design.outcome) if (len(w.stations) > 2) == through]
-    if len(design.mediators) <= 1 and not along.levels(design.exposure):
-        effect, changing = "indirect" if through else "direct", along.moderators(ways)
-        found["curves"] = [
-            curve(result, w, effect=effect, interval=interval) for w in numbers if w in changing
-        ]
+    for one in levels:
+        ways = [w for w in one.ways(design.exposure, design.outcome) if (len(w.stations) > 2) == through]
+        if len(design.mediators) <= 1 and not one.levels(design.exposure):
+            effect = ("indirect" if through else "direct") + (f" {one.level}" if one.level else "")
+            changing = one.moderators(ways)
+            found["curves"] += [
+                curve(result, w, effect=effect, interval=interval) for w in numbers if w in changing
+            ]
     for target, source in _moderated_paths(result, along):
-        found["lines"].append(lines(result, target, source, interval=interval))
-    if design.mediators and set(design.moderators) & set(design.exposures):
+        found["lines"] += [
+            lines(result, target, source, interval=interval, level=one.level or None)
+            for one in with_path(result, target, source)
+        ]
+    clusters = result.model.spec.clusters
+    apart = clusters is not None and bool(clusters.between or clusters.random)
+    if design.mediators and set(design.moderators) & set(design.exposures) and not apart:
         found["natural"] = natural(result, interval=interval)
     return found
 
@@ -75,8 +90,9 @@ def build(context: Context) -> Section | None:
         Text(
             [
                 f"The effects change with {', '.join(names)}: each holds at the values beside it. Numbers "
-                "are probed "
-                "at their 16th, 50th and 84th percentile unless they have two values only."
+                f"are probed at their 16th, 50th and 84th percentile{parts['over']} unless they have two "
+                "values only.",
+                *parts["averaged"],
             ]
         ),
         _effects(context, parts["conditional"], names),
@@ -149,23 +165,24 @@ def _curve(context: Context, frame: pd.DataFrame) -> Any:
     about = frame.attrs
     said = "; ".join(f"{estimate(a)} to {estimate(b)}" for a, b in about["regions"]) or "nowhere"
     caption = (
-        f"The {about['effect']} effect {about['text']} over {about['moderator']}, with its {context.mass} "
+        f"The {about['spoken']} {about['text']} over {about['moderator']}, with its {context.mass} "
         "band: it "
         f"excludes zero {'at ' if about['regions'] else ''}{said}, where {100 * about['share']:.0f} % of the "
-        "persons lie."
+        f"{about['of']} lie."
     )
-    return drawn(
-        conditional_curve(frame), name=f"curve-{slug(about['moderator'])}", caption=caption, alt=caption
-    )
+    level = about["effect"].partition(" ")[2]
+    name = f"curve-{slug(about['moderator'])}" + (f"-{level}" if level else "")
+    return drawn(conditional_curve(frame), name=name, caption=caption, alt=caption)
 
 
 def _lines(context: Context, frame: pd.DataFrame) -> Any:
     about = frame.attrs
+    level = about["level"]
     caption = (
-        f"Simple slopes: expected {about['target']} over {about['source']}, all else at its mean, with "
-        f"{context.mass} bands."
+        f"Simple slopes{f' {level} clusters' if level else ''}: expected {about['target']} over "
+        f"{about['source']}, all else at its mean, with {context.mass} bands."
     )
     ends = frame.groupby("setting", sort=False)["mean"].agg(["first", "last"])
     alt = "; ".join(f"{s}: {estimate(r['first'])} to {estimate(r['last'])}" for s, r in ends.iterrows())
-    name = f"slopes-{slug(about['target'])}-{slug(about['source'])}"
+    name = f"slopes-{slug(about['target'])}-{slug(about['source'])}" + (f"-{level}" if level else "")
     return drawn(slope_lines(frame), name=name, caption=caption, alt=f"{caption} {alt}.")

@@ -14,9 +14,9 @@ from medpsy.posterior.conditional import in_words
 from medpsy.posterior.confounding import tipping
 from medpsy.posterior.confounding import tipping_curve as curve
 from medpsy.posterior.independences import adjustments, independence_table
+from medpsy.posterior.level_pathways import on_levels
 from medpsy.posterior.naive import naive_vs_latent
 from medpsy.posterior.orders import orders_within
-from medpsy.posterior.pathways import Pathways
 from medpsy.posterior.stability import stability_grid
 from medpsy.report.blocks import Block, Bullets, Section, Text
 from medpsy.report.context import Context
@@ -62,15 +62,24 @@ def gather(result: Result, interval: float) -> dict[str, Any] | None:
 
 
 def _curves(result: Result, interval: float) -> list[pd.DataFrame]:
-    """One tipping curve, or those of the first settings of a moderated path from mediator to outcome."""
+    """One tipping curve, or those of the first settings of a moderated path from mediator to outcome; on two
+    levels one for each, at the setting in the middle."""
     design = result.model.spec.design
     assert design is not None
-    along = Pathways(result)
-    # Of several outcomes the first one; a curve for each setting of what both paths change with.
-    ways = [w for w in along.ways(design.exposure, design.outcome) if len(w.stations) == 3][:1]
-    settings = along.settings(along.moderators(ways), None)[:MOST_CURVES]
-    mediator = ways[0].stations[1] if ways else None
-    return [curve(result, mediator, design.outcome, at=one, interval=interval) for one in settings]
+    out = []
+    for along in on_levels(result):
+        # Of several outcomes the first one; a curve for each setting of what both paths change with.
+        ways = [w for w in along.ways(design.exposure, design.outcome) if len(w.stations) == 3][:1]
+        if along.level and not ways:
+            continue
+        settings = along.settings(along.moderators(ways), None)
+        settings = [settings[len(settings) // 2]] if along.level else settings[:MOST_CURVES]
+        mediator, level = ways[0].stations[1] if ways else None, along.level or None
+        out += [
+            curve(result, mediator, design.outcome, at=one, interval=interval, level=level)
+            for one in settings
+        ]
+    return out
 
 
 def build(context: Context) -> Section | None:
@@ -126,7 +135,8 @@ def _adjustment(context: Context, frame: pd.DataFrame, moderators: list[str]) ->
 
 def _tipping(context: Context, frame: pd.DataFrame, moderators: list[str]) -> list[Block]:
     shown, settings = _settings(frame, moderators)
-    columns = {"mediator": ("Mediator", "text"), "outcome": ("Outcome", "text"), **settings}
+    columns = {"level": ("Level", "text")} if "level" in frame else {}
+    columns |= {"mediator": ("Mediator", "text"), "outcome": ("Outcome", "text"), **settings}
     columns |= {
         "rho": ("Tipping correlation", "estimate"),
         "rho_lower": ("Lower", "estimate"), "rho_upper": ("Upper", "estimate"),
@@ -135,9 +145,12 @@ def _tipping(context: Context, frame: pd.DataFrame, moderators: list[str]) -> li
     }  # fmt: skip
     first = frame.iloc[0]
     at = f" at {in_words({name: first[name] for name in settings})}" if settings else ""
+    what = f"indirect effect through {first['mediator']}{at}"
+    if "level" in frame:  # where slopes differ, their covariance stays
+        what = f"path from {first['mediator']} to {first['outcome']} {first['level']} clusters{at}"
     said = (
         f"Something unmeasured that moves both {first['mediator']} and {first['outcome']} would undo the "
-        f"indirect effect through {first['mediator']}{at} if it made their residuals correlate by "
+        f"{what} if it made their residuals correlate by "
         f"{fixed(first['rho'], 2)} "
         f"({context.mass} interval {fixed(first['rho_lower'], 2)} to {fixed(first['rho_upper'], 2)}): a "
         f"single such cause would have to explain {100 * first['share']:.0f} % of what the model leaves "
@@ -158,13 +171,14 @@ def _drawn_curves(context: Context, frames: list[pd.DataFrame], moderators: list
         about = frame.attrs
         chain = f"{about['exposure']} -> {about['mediator']} -> {about['outcome']}"
         at = f" at {in_words(about['setting'])}" if about["setting"] else ""
+        level = f" {about['level']} clusters" if about["level"] else ""
         caption = (
-            f"The indirect effect {chain}{at} if an unmeasured cause made the residuals of "
+            f"The indirect effect{level} {chain}{at} if an unmeasured cause made the residuals of "
             f"{about['mediator']} and {about['outcome']} correlate, with its {context.mass} band; "
             "shaded: where it is zero."
         )
         alt = f"{caption} It is zero at {fixed(about['tipping'], 2)}."
-        name = "-".join(["tipping", *(slug(in_words(about["setting"])),)]).strip("-")
+        name = "-".join(["tipping", slug(level + in_words(about["setting"]))]).strip("-")
         out.append(drawn(tipping_curve(frame), name=name, caption=caption, alt=alt))
     return out
 
