@@ -12,8 +12,6 @@ from growth_cases import columns, grown, intercepts
 from medpsy.bind import bind
 from medpsy.engines.base import choose
 
-TIMES = (0.0, 1.0, 2.5)
-
 
 def growth(waves: int = 3, **about: Any) -> mp.Model:
     return mp.LatentGrowth({"a": columns("a", waves)}, family="graded", **about)
@@ -28,10 +26,8 @@ def check_recovered(fit: Any, truth: dict[str, float]) -> None:
 
 @pytest.mark.slow
 def test_growth_is_recovered() -> None:
-    made = grown(500, times=TIMES, effect=(0.4, -0.25), correlation=0.3, seed=11)
-    fit = growth(times=TIMES, covariates=["dose"]).fit(
-        made.survey, seed=1, draws=300, chains=2, progress=False
-    )
+    made = grown(300, effect=(0.4, -0.25), correlation=0.3, seed=11)
+    fit = growth(covariates=["dose"]).fit(made.survey, seed=1, draws=300, chains=2, progress=False)
     assert fit.result.provenance["engine"] == "quadrature"
     truth = {
         "level_a ~ dose": 0.4, "slope_a ~ dose": -0.25, "slope_a ~ 1": 0.4, "level_a ~~ level_a": 1.44,
