@@ -15,7 +15,7 @@ import numpy as np
 from medpsy.bind import ModelData
 from medpsy.engines.base import LikelihoodEngine
 from medpsy.inference.density import Density
-from medpsy.inference.importance import MANY_PERSONS, resample
+from medpsy.inference.importance import EFFICIENCY, MANY_PERSONS, resample
 from medpsy.inference.leave_out import Sampler, by_coordinate, efficiency, repair
 from medpsy.inference.mode import Mode
 from medpsy.inference.native import pointwise
@@ -28,10 +28,9 @@ from medpsy.jit import announced
 #: Draws per chain, if not said otherwise.
 DRAWS = 1000
 
-#: From so many persons on a draw is dear, and fewer are taken: they are independent, so that this many per
-#: chain keep R-hat below its limit.
-VERY_MANY_PERSONS = 100_000
-DEAR_DRAWS = 320
+#: From so many persons on a draw is dear: fewer are taken, of which nearly all count.
+VERY_MANY_PERSONS = 500_000
+DEAR_DRAWS, DEAR_EFFICIENCY = 550, 0.9
 
 #: Warm-up draws of the first try: only the step size has to be found.
 WARM_UP = 150
@@ -153,9 +152,10 @@ def _resampled(
     density: Density, mode: Mode, draws: int | None, chains: int, seed: int, log: list[str]
 ) -> Posterior | None:
     """Importance resampling, where the Pareto k of the weights allows it."""
-    each = draws or (DRAWS if density.data.n_person < VERY_MANY_PERSONS else DEAR_DRAWS)
+    dear = density.data.n_person >= VERY_MANY_PERSONS
+    each = draws or (DEAR_DRAWS if dear else DRAWS)
     begun = time.perf_counter()
-    found = resample(density, mode, chains * each, seed)
+    found = resample(density, mode, chains * each, seed, DEAR_EFFICIENCY if dear else EFFICIENCY)
     seconds = time.perf_counter() - begun
     if isinstance(found, float):
         log.append(f"importance resampling at the mode refused: Pareto k {found:.2f}")

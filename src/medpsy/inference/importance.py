@@ -23,7 +23,7 @@ MANY_PERSONS = 2_000
 #: Largest Pareto k of the weights.
 MOST_K = 0.5
 
-#: Share of the proposals that they are worth where the posterior is normal.
+#: See :func:`resample`.
 EFFICIENCY = 0.75
 
 #: Proposals of a first look: hopeless cases end here.
@@ -44,7 +44,9 @@ class Resampled:
     ess: float
 
 
-def resample(density: Density, mode: Mode, draws: int, seed: int) -> Resampled | float:
+def resample(
+    density: Density, mode: Mode, draws: int, seed: int, efficiency: float = EFFICIENCY
+) -> Resampled | float:
     """Draw from the posterior by importance resampling, or return the Pareto k that forbids it.
 
     Parameters
@@ -54,10 +56,12 @@ def resample(density: Density, mode: Mode, draws: int, seed: int) -> Resampled |
     draws : int
         Draws to return; as many proposals are weighted, or twice as many where the weights are uneven.
     seed : int
+    efficiency : float
+        Share of the proposals that they are worth where the posterior is normal: a smaller one makes them
+        wider, and weights less uneven where it is not.
     """
-
     rng = np.random.default_rng(seed)
-    pool = _Pool(density, mode, draws * density.data.n_person <= MOST_TERMS)
+    pool = _Pool(density, mode, draws * density.data.n_person <= MOST_TERMS, efficiency)
     for size in (min(FIRST_LOOK, draws), draws, 2 * draws):
         pool.propose(rng, size)
         share, k = pool.weights()
@@ -77,11 +81,11 @@ def resample(density: Density, mode: Mode, draws: int, seed: int) -> Resampled |
 class _Pool:
     """Proposals from the normal at the mode, with their exact log-densities."""
 
-    def __init__(self, density: Density, mode: Mode, keep: bool) -> None:
+    def __init__(self, density: Density, mode: Mode, keep: bool, efficiency: float) -> None:
         self.density, self.mode, self.keep = density, mode, keep
-        # Wider than the normal at the mode by as much as costs a quarter of the draws if the posterior is
+        # Wider than the normal at the mode by as much as leaves that share of the draws if the posterior is
         # normal: a heavier tail than the proposal's is what makes weights explode.
-        c = EFFICIENCY ** (-2.0 / density.size)
+        c = efficiency ** (-2.0 / density.size)
         self.variance = c + np.sqrt(c * c - c)
         self.u = np.empty((0, density.size))
         self.ratio: list[float] = []
