@@ -191,6 +191,17 @@ def test_windows_that_hold_the_posterior_change_nothing() -> None:
     assert (blind.per_person(p) < full.per_person(p)).all()
 
 
+def test_the_error_is_that_of_the_whole_grid_refined() -> None:
+    data = bound(COMPILED[2], survey(30))
+    p = values_at(data, 4)
+    fitted = CompiledQuadrature(data, even_grid(3, 31, 7.5)).adapted(p, 0.8)
+    rough = CompiledQuadrature(data, fitted.grid, (fitted.lo + 1, np.maximum(fitted.hi - 1, fitted.lo + 2)))
+    for one in (fitted, rough):
+        exact = CompiledQuadrature(data, one.grid.refined()).per_person(p).sum()
+        assert one.numerical_error(p) == pytest.approx(one.per_person(p).sum() - exact, abs=1e-6)
+    assert abs(rough.numerical_error(p)) > 10 * abs(fitted.numerical_error(p)) > 0
+
+
 def test_refining_the_grid_converges() -> None:
     data = bound(measured("x", "y") + "\ny ~ x", survey(60, items=6))
     p = values_at(data, 5)

@@ -41,6 +41,18 @@ class Grid:
         """Half the spacing, same ends."""
         return Grid(tuple(np.linspace(t[0], t[-1], 2 * len(t) - 1) for t in self.nodes))
 
+    def around(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Windows three times as wide as those on the grid that this is refined from.
+
+        Parameters
+        ----------
+        low, high : ndarray of int, shape (row, factor)
+            First and one-past-last node of the narrow windows, on the grid of twice the spacing.
+        """
+        width = 2 * (high - low)
+        sizes = np.array([len(t) for t in self.nodes])
+        return np.maximum(2 * low - width, 0), np.minimum(2 * high - 1 + width, sizes)
+
     def describe(self) -> str:
         """For the provenance."""
         sizes = " x ".join(str(len(t)) for t in self.nodes)

@@ -141,7 +141,7 @@ class ConditionedQuadrature:
         return ConditionedQuadrature(self.data, self.normal, self.ordinal, *fitted)
 
     def numerical_error(self, p: dict[str, np.ndarray]) -> float:
-        """Log-likelihood minus that on half the spacing over the whole grid."""
+        """Log-likelihood minus that on half the spacing over windows three times as wide."""
         pairs = zip(self.parts, self._given(p)[2], strict=True)
         return sum(part.grid.grid_error(location, root, p) for part, (_, location, root) in pairs)
 
