@@ -39,7 +39,8 @@ def test_growth_is_recovered() -> None:
     score = found["mean"].sel(factor="slope_a").to_numpy()
     assert np.corrcoef(score, made.slope["a"])[0, 1] > 0.5
     off = (score - made.slope["a"]) / found["sd"].sel(factor="slope_a").to_numpy()
-    assert abs(off.std() - 1.0) < 0.15
+    # As uncertain as the sd of the slopes, which 300 persons tell to a quarter.
+    assert abs(off.std() - 1.0) < 0.3
 
 
 @pytest.mark.slow
@@ -64,9 +65,15 @@ def test_the_mode_of_four_waves_is_near_the_truth() -> None:
     engine, _ = choose(data)
     assert engine.name == "layered"
     density, mode, _ = prepared(data, engine, None, [])
-    sd = np.sqrt((mode.spread**2).sum(1))
-    place = {slot.name: slot.start for slot in density.space.slots}
-    at = place["residual_sd_log__"] + np.arange(5)
-    truth = np.log([1.2, 0.5, 0.8, 0.9, 1.0])
-    assert (np.abs(mode.u[at] - truth) < 3.5 * sd[at]).all()
-    assert abs(mode.u[place["intercept"]] - 0.4) < 3.5 * sd[place["intercept"]]
+    around = np.random.default_rng(3).standard_normal((500, density.size)) @ mode.spread.T
+    values = density.space.constrain(mode.u + around)
+    names = {p.name: p.coords[0] for p in data.parameters}
+    truth = {
+        "residual_sd": {"level_a": 1.2, "slope_a": 0.5, "a_2": 0.8, "a_3": 0.9, "a_4": 1.0},
+        "intercept": {"slope_a": 0.4},
+    }
+    for name, known in truth.items():
+        assert set(known) == set(names[name])
+        for k, of in enumerate(names[name]):
+            found = values[name][:, k]
+            assert abs(found.mean() - known[of]) < 3.5 * found.std(), (name, of)

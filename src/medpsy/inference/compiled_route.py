@@ -197,8 +197,9 @@ def _climbed(
     while waiting:
         rung = waiting.pop(0)
         result = sample(
-            density, mode, draws=rung.draws, tune=rung.tune, chains=chains, seed=seed + rung.number,
-            cores=cores, target_accept=rung.target_accept, progress=progress, after=after,
+            density, mode if rung.bent else replace(mode, bend=None), draws=rung.draws, tune=rung.tune,
+            chains=chains, seed=seed + rung.number, cores=cores, target_accept=rung.target_accept,
+            progress=progress, after=after,
         )  # fmt: skip
         seconds += result.seconds
         problem, few = result.interrupted or _problem(result), ""
@@ -214,13 +215,17 @@ def _climbed(
 
 @dataclass(frozen=True)
 class Rung:
-    """One way to run the sampler; ``longer`` than planned, because draws were few."""
+    """One way to run the sampler; ``longer`` than planned, because draws were few.
+
+    Where coordinates that are ``bent`` did not do, those of the curvature alone may.
+    """
 
     number: int
     draws: int
     tune: int
     target_accept: float
     longer: bool = False
+    bent: bool = True
 
     def __str__(self) -> str:
         return f"{self.tune} warm-up and {self.draws} draws, target acceptance {self.target_accept}"
@@ -235,7 +240,7 @@ def _ladder(
         return [Rung(0, kept, tune or WARM_UP, target_accept or ACCEPT)]
     more = draws or 2 * DRAWS
     first = Rung(0, kept, 400, 0.85) if moving else Rung(0, kept, WARM_UP, ACCEPT)
-    rungs = [first, Rung(1, more, 1000, 0.95), Rung(2, more, 2000, 0.99)]
+    rungs = [first, Rung(1, more, 1000, 0.95, bent=False), Rung(2, more, 2000, 0.99, bent=False)]
     return rungs if clean else rungs[1:]
 
 

@@ -19,9 +19,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from medpsy.bind import ModelData
 from medpsy.inference.density import Density
 from medpsy.inference.mode import Mode
 from medpsy.inference.native import quick
+from medpsy.inference.prepare import wanders
 
 #: Third derivatives, in sds of the posterior, that are left alone, and what larger ones are taken for.
 LEAST, MOST = 0.1, 2.0
@@ -48,7 +50,7 @@ def straightened(density: Density, mode: Mode, log: list[str]) -> Mode:
     log : list of str
         Is told how many there are.
     """
-    if density.data.n_person > MANY_PERSONS or not mode.converged:
+    if density.data.n_person > MANY_PERSONS or not mode.converged or _narrowing(density.data):
         return mode
     evaluate = quick(density, mode.u)
 
@@ -64,6 +66,12 @@ def straightened(density: Density, mode: Mode, log: list[str]) -> Mode:
     bend[: third.size] = np.clip(third, -MOST, MOST) / 3.0
     log.append(f"{third.size} skewed directions, third derivatives up to {np.abs(third).max():.2f}")
     return replace(mode, spread=mode.spread @ turned, bend=bend)
+
+
+def _narrowing(data: ModelData) -> bool:
+    """Whether the posterior narrows towards small sds, of which what happens at the mode says too little."""
+    hierarchical = data.layout.levels is not None or any(p.scale is not None for p in data.parameters)
+    return hierarchical or wanders(data)
 
 
 def skewed_directions(
