@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,12 @@ from medpsy.inference.mode import Mode, hessian
 from medpsy.inference.native import whitened
 from medpsy.inference.skew import skewed_directions, straightened
 from numeric_cases import bound, measured, survey
-from test_importance import Plain
+
+#: What is asked of the data of a density: few persons, nothing hierarchical.
+ABOUT = SimpleNamespace(
+    n_person=1, parameters=(), groups=None, layout=SimpleNamespace(levels=None),
+    model=SimpleNamespace(spec=SimpleNamespace(linear=None)),
+)  # fmt: skip
 
 #: Shapes of gamma variates, whose logarithms are skewed by -1 / sqrt(shape) at the mode.
 SHAPES = np.array([1.0, 3.0, 12.0, 400.0])
@@ -39,13 +45,9 @@ class LogGammas:
     native = "this density has no C function"
     likelihood = None
 
-    def __init__(self) -> None:
-        self.size = len(SHAPES)
+    def __init__(self, data: Any = ABOUT) -> None:
+        self.size, self.data = len(SHAPES), data
         self.turn = np.linalg.qr(np.random.default_rng(4).standard_normal((self.size, self.size)))[0]
-
-    @property
-    def data(self) -> Any:
-        return Plain(self.size, None).data
 
     def value_and_gradient(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         y = self.turn @ u
@@ -114,10 +116,18 @@ def test_bent_proposals_are_weighted_right_and_better() -> None:
 
 
 def test_a_straight_posterior_is_left_alone() -> None:
-    density: Any = Plain(3, lambda u: float(-0.5 * u @ u))
-    density.value_and_gradient = lambda u: (-0.5 * u @ u, -u)
+    density: Any = SimpleNamespace(
+        size=3, data=ABOUT, native="none", likelihood=None, value_and_gradient=lambda u: (-0.5 * u @ u, -u)
+    )
     mode = Mode(np.zeros(3), 0.0, np.eye(3), 0, True, 0)
     log: list[str] = []
+    assert straightened(density, mode, log) is mode and log == []
+
+
+def test_sds_of_deviations_are_left_alone() -> None:
+    about = SimpleNamespace(**vars(ABOUT) | {"layout": SimpleNamespace(levels="school")})
+    density: Any = LogGammas(about)
+    mode, log = density.mode(), list[str]()
     assert straightened(density, mode, log) is mode and log == []
 
 
