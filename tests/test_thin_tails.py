@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from medpsy.inference import compiled_route
 from medpsy.inference.compiled_route import _climbed, _thin_tails
+from medpsy.inference.mode import Mode
 from medpsy.inference.nuts import Draws
 
 
@@ -38,6 +39,7 @@ def climbed(monkeypatch: pytest.MonkeyPatch, made: dict[tuple[int, float], np.nd
     """The log of a ladder whose rungs (draws, target acceptance) yield these draws."""
 
     def sample(density: Any, mode: Any, *, draws: int, target_accept: float, **_: Any) -> Draws:
+        assert (mode.bend is None) == (target_accept > 0.7)  # bent coordinates have one try
         u = made[draws, target_accept]
         return Draws(u, {"diverging": np.zeros(u.shape[:2])}, {})
 
@@ -45,7 +47,8 @@ def climbed(monkeypatch: pytest.MonkeyPatch, made: dict[tuple[int, float], np.nd
     monkeypatch.setattr(compiled_route, "reference_error", lambda *_: 0.0)
     density: Any = SimpleNamespace(space=SimpleNamespace(constrain=lambda u: {"x": u}))
     rungs, log = compiled_route._ladder(None, None, None, True, False), []
-    _climbed(density, cast(Any, None), rungs, True, 4, 1, 1, False, log)
+    mode = Mode(np.zeros(1), 0.0, np.eye(1), 0, True, 0, np.full(1, 0.3))
+    _climbed(density, mode, rungs, True, 4, 1, 1, False, log)
     return [line.split(" and ", 1)[1] for line in log]
 
 
